@@ -1,0 +1,261 @@
+"""The model that needs no key: rules, search, and answers quoted from articles. The same question, the same calls."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from agent.assess import asks_for_update, says_it_failed
+from agent.brief import Brief, Escalation
+from agent.extract import Space, extract_answer, quote_best
+from agent.language import find_language
+from agent.models.base import ModelFailure, ModelReply, ModelRequest, ToolCall, Usage
+from agent.models.transcript import Found, Progress, Searched, read_progress
+from agent.phrases import choose_language, is_phrase, say
+from agent.queries import choose_title, list_keywords, make_query
+from agent.words import fold
+
+CUT_CHARS = 880
+"""A result this long may have been shortened by the search tool."""
+MAX_TITLES = 3
+CLOSE_SCORES = 0.985
+"""Two articles whose scores are nearer than this to each other are both likely meant."""
+PHRASES = {
+    "human_wanted": "escalated_human",
+    "billing_dispute": "escalated_billing",
+    "legal": "escalated_legal",
+    "security": "escalated_security",
+    "account_deletion": "escalated_deletion",
+    "safety": "escalated_safety",
+    "anger": "escalated_anger",
+    "churn_risk": "escalated_anger",
+    "data_loss": "escalated_anger",
+    "outage": "escalated_anger",
+    "repeated_failure": "escalated_anger",
+}
+REASON_CODES = {
+    "human_wanted": "customer_request",
+    "billing_dispute": "policy",
+    "legal": "policy",
+    "security": "policy",
+    "account_deletion": "policy",
+    "safety": "safety",
+    "anger": "negative_sentiment",
+    "churn_risk": "churn_risk",
+    "data_loss": "policy",
+    "outage": "policy",
+    "repeated_failure": "no_answer",
+}
+
+
+class OfflineModel:
+    """Takes every step by rule. Text of customers and articles is quoted or counted, never obeyed."""
+
+    name = "offline"
+
+    async def reply(self, request: ModelRequest) -> ModelReply:
+        """One tool call. Raises ModelFailure ("malformed") where no tool is left that could end the turn."""
+        call = Turn(request.brief, read_progress(request.items), frozenset(t.name for t in request.tools)).decide()
+        return ModelReply(self.name, (call,), Usage(0, 0))
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One turn as far as it has come, and the tools that may still be used."""
+
+    brief: Brief
+    progress: Progress
+    tools: frozenset[str]
+
+    @property
+    def text(self) -> str:
+        return "\n".join(line.text for line in self.brief.burst)
+
+    @property
+    def language(self) -> str:
+        return self.brief.assessment.language
+
+    def decide(self) -> ToolCall:
+        """The next call: a person where rules or failures ask for one, then courtesies, then what the search gives."""
+        found = self.brief.assessment
+        if found.escalations and self.may("escalate_to_human"):
+            return self.escalate(found.escalations)
+        if len(self.progress.list_errors("send_response")) >= 2:
+            return self.hand_over("tool_failure", "a reply was refused twice")
+        if found.is_closing:
+            return self.send("acknowledgement", "closing", resolves=True)
+        if found.is_greeting:
+            return self.send("acknowledgement", "greeting")
+        return self.follow_up() or self.search() or self.answer()
+
+    def may(self, tool: str) -> bool:
+        """Whether a tool is offered and has not failed twice in this turn."""
+        return tool in self.tools and len(self.progress.list_errors(tool)) < 2
+
+    # An open matter ----------------------------------------------------------------------------------------------
+
+    def follow_up(self) -> ToolCall | None:
+        """Where the customer asks how an open matter stands: look, then say so. None when that is not the question."""
+        if not asks_for_update(self.text, self.language) or not (self.brief.open_ticket or self.brief.history):
+            return None
+        answers = self.progress.list_results("get_customer_history")
+        if not answers:
+            scope = {"scope": "open_tickets"}
+            return self.call("get_customer_history", scope) if self.may("get_customer_history") else None
+        tickets = [t for t in answers[-1].get("tickets") or () if isinstance(t, dict) and t.get("ref")]
+        named = [t for t in tickets if fold(str(t["ref"])) in fold(self.text) or t["ref"] == self.brief.open_ticket]
+        if named or tickets:
+            return self.send("acknowledgement", "ticket_open", ref=str((named or tickets)[0]["ref"]))
+        return self.hand_over("no_answer", "asks for news of a matter that has no open ticket")
+
+    # Searching ---------------------------------------------------------------------------------------------------
+
+    def search(self) -> ToolCall | None:
+        """Up to two searches: the customer's words, then the bare keywords. None when there is enough to go on."""
+        searches = self.progress.list_searches()
+        if not self.may("search_knowledge_base") or len(self.progress.list_results("search_knowledge_base")) >= 2:
+            return None
+        query = self.chosen_title or make_query(self.text, self.brief.subject)
+        if not searches:
+            return self.call("search_knowledge_base", {"query": query, "category": None}) if query else None
+        keywords = list_keywords(f"{self.brief.subject} {self.text}")
+        if searches[-1].confidence == "high" or not keywords or keywords == searches[-1].query:
+            return None
+        return self.call("search_knowledge_base", {"query": keywords, "category": None})
+
+    @property
+    def last_reply(self) -> str:
+        """What we said last, "" at the beginning."""
+        return next((line.text for line in reversed(self.brief.history) if line.author != "customer"), "")
+
+    @property
+    def chosen_title(self) -> str | None:
+        """The article picked from the titles we offered last."""
+        return choose_title(self.text, self.last_reply) if is_phrase("clarify", self.last_reply) else None
+
+    # Answering ---------------------------------------------------------------------------------------------------
+
+    def answer(self) -> ToolCall:
+        best = max(self.progress.list_searches(), key=rank_search, default=None)
+        has_asked = is_phrase("clarify", self.last_reply) or is_phrase("not_found", self.last_reply)
+        if best is None or best.confidence == "none" or not best.results:
+            return self.hand_over("no_answer", "no article found twice") if has_asked else self.ask_more()
+        if best.confidence == "high" and (self.chosen_title or not is_ambiguous(best)):
+            return self.quote(best)
+        if has_asked:
+            return self.hand_over("no_answer", "still unclear after a question back")
+        return self.clarify(best)
+
+    def quote(self, searched: Searched) -> ToolCall:
+        """The best passage's own words, in a frame of the customer's language where the article has another one."""
+        passage, refused = searched.results[0], self.progress.list_errors("send_response")
+        frame = self.frame(passage)
+        limits = self.brief.limits
+        space = Space(limits.preferred_chars - len(frame), limits.max_chars - len(frame), "foreign_link" not in refused)
+        body = (
+            quote_best(self.question, passage.text, space)
+            if refused
+            else extract_answer(self.question, passage.text, space, is_cut=len(passage.text) >= CUT_CHARS)
+        )
+        if body is None:
+            return self.hand_over("no_answer", f"nothing quotable in {passage.title!r}")
+        if fold(body) in fold("\n".join(line.text for line in self.brief.history if line.author == "agent")):
+            return self.hand_over("no_answer", "the same answer was given before and did not help")
+        resolves = not says_it_failed(self.text, self.language)
+        return self.respond(f"{frame}{body}", "answer", citations=[passage.citation], resolves=resolves)
+
+    @property
+    def question(self) -> str:
+        """The customer's words, with the earlier question where they only pick or complain."""
+        earlier = [line.text for line in self.brief.history if line.author == "customer"][-1:]
+        words = list_keywords(self.text).split()
+        return " ".join([self.chosen_title or "", self.text, *(earlier if len(words) < 3 else ())])
+
+    def frame(self, passage: Found) -> str:
+        written = find_language(f"{passage.title}\n{passage.text}")
+        return "" if written in (None, self.language) else say("quoted", self.language) + "\n"
+
+    def clarify(self, searched: Searched) -> ToolCall:
+        by_title = {found.title: found for found in reversed(searched.results)}
+        titles = [t for t in dict.fromkeys(found.title for found in searched.results) if t][:MAX_TITLES]
+        if not titles or self.progress.list_errors("send_response"):
+            return self.ask_more()
+        listed = "\n".join(f"{number}. {title}" for number, title in enumerate(titles, start=1))
+        body = say("clarify", self.language, titles=listed)
+        return self.respond(body, "clarifying_question", citations=[by_title[title].citation for title in titles])
+
+    def ask_more(self) -> ToolCall:
+        return self.send("clarifying_question", "not_found")
+
+    # Calls -------------------------------------------------------------------------------------------------------
+
+    def send(self, kind: str, phrase: str, *, resolves: bool = False, **values: str) -> ToolCall:
+        body = say(phrase, self.language, **values)
+        return self.respond(body, kind, resolves=resolves)
+
+    def respond(self, body: str, kind: str, *, citations: list[str] | None = None, resolves: bool = False) -> ToolCall:
+        if not self.may("send_response"):
+            return self.hand_over("tool_failure", "no reply could be sent")
+        arguments = {
+            "body": body,
+            "citations": citations or [],
+            "kind": kind,
+            "resolves": resolves,
+            "language": self.language if choose_language("closing", self.language) == self.language else "en",
+        }
+        return self.call("send_response", arguments)
+
+    def escalate(self, escalations: tuple[Escalation, ...]) -> ToolCall:
+        first = escalations[0]
+        reasons = ", ".join(escalation.reason.replace("_", " ") for escalation in escalations)
+        category = next((e.category for e in escalations if e.category != "general"), self.brief.assessment.category)
+        message = say(PHRASES.get(first.reason, "escalated"), self.language)
+        return self.hand_to_person(REASON_CODES.get(first.reason, "other"), category, f"Reason: {reasons}.", message)
+
+    def hand_over(self, reason_code: str, why: str) -> ToolCall:
+        message = say("limit_reached" if reason_code == "tool_failure" else "escalated", self.language)
+        return self.hand_to_person(reason_code, self.brief.assessment.category, f"Reason: {why}.", message)
+
+    def hand_to_person(self, reason_code: str, category: str, reason: str, message: str) -> ToolCall:
+        if not self.may("escalate_to_human"):
+            raise ModelFailure("malformed", "no tool is left that could end the turn")
+        priority = self.brief.assessment.priority
+        arguments = {
+            "category": category,
+            "reason_code": reason_code,
+            "priority": "urgent" if priority >= 9 else "high" if priority >= 7 else "normal",
+            "handoff_note": self.write_note(reason),
+            "customer_message": message,
+        }
+        return self.call("escalate_to_human", arguments)
+
+    def write_note(self, reason: str) -> str:
+        """For the colleague: need, reason, what is known, what was tried, mood."""
+        found, searches = self.brief.assessment, self.progress.list_searches()
+        known = [f"plan {self.brief.plan}" if self.brief.plan else "", f"language {found.language}"]
+        known.append(f"open ticket {self.brief.open_ticket}" if self.brief.open_ticket else "")
+        titles = [result.title for search in searches for result in search.results[:1]]
+        tried = f"searched the articles, nearest: {titles[-1]}" if titles else "no article was offered"
+        return " ".join(
+            (
+                f'The customer writes: "{" ".join(self.text.split())[:400]}".',
+                reason,
+                f"Known: {', '.join(filter(None, known))}; priority {found.priority} ({found.priority_why}).",
+                f"Tried: {tried if searches else 'nothing automatic'}.",
+                f"Mood: {found.sentiment.label} ({found.sentiment.score:+.2f}), {found.trend}.",
+            )
+        )
+
+    def call(self, name: str, arguments: dict[str, Any]) -> ToolCall:
+        return ToolCall(f"s{self.progress.step}c1", name, json.dumps(arguments, ensure_ascii=False))
+
+
+def rank_search(searched: Searched) -> tuple[int, float]:
+    order = {"high": 2, "low": 1}
+    return order.get(searched.confidence, 0), searched.results[0].score if searched.results else 0.0
+
+
+def is_ambiguous(searched: Searched) -> bool:
+    """Whether another article is as near as the first."""
+    first = searched.results[0]
+    rival = next((found for found in searched.results[1:] if found.title != first.title), None)
+    return rival is not None and first.score > 0 and rival.score >= CLOSE_SCORES * first.score

@@ -1,0 +1,141 @@
+"""Finding the passages an answer may stand on, and saying how sure that is."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Literal
+
+from agent.calibration import measure_sureness
+from agent.embeddings import Embedder, EmbeddingUnavailable
+from agent.synonyms import list_synonyms
+from agent.text import search_words
+from db.pool import Pool, acquire
+from db.search import PassageMatch, PassageSearch, search_passages
+
+Confidence = Literal["high", "low", "none"]
+
+MAX_QUERY = 2000  # characters; what matters of a longer message stands at its start
+EARLIER_TURNS = 2
+UNMEASURED = {"text": (1.1, 0.27)}
+UNMEASURED_VECTORS = (0.65, 0.33)
+"""High and low where the articles have too few question wordings to measure with."""
+
+
+@dataclass(frozen=True, slots=True)
+class SearchQuery:
+    """What a customer asks. `previous` holds their earlier messages, newest last; a short question leans on them.
+
+    plan: prefers articles for this plan and leaves out those for other plans; None puts the general ones first.
+    category: only articles of it. language: prefers articles in it.
+    """
+
+    text: str
+    previous: tuple[str, ...] = ()
+    category: str | None = None
+    plan: str | None = None
+    language: str | None = None
+    limit: int = 5
+
+
+@dataclass(frozen=True, slots=True)
+class FoundPassage:
+    """A passage to answer from and to cite by id and version. Scores are 0 to 1; `why` says what matched."""
+
+    passage_id: int
+    article_id: int
+    slug: str
+    title: str
+    heading: str
+    version: int
+    text: str
+    plan: str | None
+    updated: date | None
+    score: float
+    lexical: float
+    semantic: float | None
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class SearchResult:
+    """Passages, best first. `confidence` is about the first one: high answers, low asks back, none found nothing."""
+
+    passages: tuple[FoundPassage, ...]
+    confidence: Confidence
+
+
+async def search(pool: Pool, embedder: Embedder | None, query: SearchQuery) -> SearchResult:
+    """The public passages nearest to a question, by words and, where an embedder answers, by meaning.
+
+    Never returns internal, superseded, replaced or retired articles. One round trip; the embedder is asked before it,
+    and when it fails the words alone are searched.
+    """
+    texts = [clean_query(text) for text in (query.text, *reversed(query.previous[-EARLIER_TURNS:]))]
+    if not texts[0]:
+        return SearchResult((), "none")
+    weights = weigh_turns(texts)
+    vector = await embed_query(embedder, texts, weights) if embedder is not None else None
+    wanted = PassageSearch(
+        texts=[search_words(text) for text in texts],
+        weights=weights,
+        synonyms=list_synonyms(texts[0]),
+        model=embedder.name if embedder is not None and vector is not None else None,
+        vector=vector,
+        category=query.category,
+        plan=query.plan.strip().lower() if query.plan else None,
+        language=query.language,
+        limit=query.limit,
+    )
+    async with acquire(pool) as conn:
+        found = await search_passages(conn, wanted)
+    return SearchResult(tuple(describe_match(match) for match in found), judge_confidence(found))
+
+
+def clean_query(text: str) -> str:
+    return " ".join(text.replace("\x00", " ").split())[:MAX_QUERY]
+
+
+def weigh_turns(texts: Sequence[str]) -> list[float]:
+    """How much each turn counts, newest first: 1 for the newest; the shorter it is, the more the earlier ones weigh."""
+    words = len(texts[0].split())
+    lean = 0.6 if words <= 8 else 0.3 if words <= 16 else 0.1
+    return [1.0, lean, lean / 2][: len(texts)]
+
+
+async def embed_query(embedder: Embedder, texts: Sequence[str], weights: Sequence[float]) -> list[float] | None:
+    """The newest words, drawn towards the whole conversation as far as the earlier turns weigh."""
+    wanted = [texts[0]]
+    if len(texts) > 1:
+        wanted.append("\n".join(reversed(texts)))
+    try:
+        vectors = await embedder.embed(wanted)
+    except EmbeddingUnavailable:
+        return None
+    if len(vectors) == 1:
+        return vectors[0]
+    share = weights[1]
+    return [(1 - share) * newest + share * whole for newest, whole in zip(*vectors, strict=True)]
+
+
+def judge_confidence(found: Sequence[PassageMatch]) -> Confidence:
+    if not found:
+        return "none"
+    best = found[0]
+    high, low = best.high, best.low
+    if high is None or low is None:
+        high, low = UNMEASURED.get(best.mode, UNMEASURED_VECTORS)
+    if best.score < low:
+        return "none"
+    return "high" if measure_sureness(best) >= high else "low"
+
+
+def describe_match(match: PassageMatch) -> FoundPassage:
+    words = f"words {match.lexical:.2f} ({', '.join(match.words[:6])})" if match.words else "no words in common"
+    near = ""
+    if match.semantic is not None:
+        near = f"meaning {match.semantic:.2f}, title or question {match.label or 0:.2f}, "
+    return FoundPassage(
+        passage_id=match.passage_id, article_id=match.article_id, slug=match.slug, title=match.title,
+        heading=match.heading, version=match.version, text=match.text, plan=match.plan, updated=match.updated,
+        score=match.score, lexical=match.lexical, semantic=match.semantic, why=near + words,
+    )  # fmt: skip

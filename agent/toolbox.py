@@ -1,0 +1,279 @@
+"""The tools of one turn: what the model may call, checked, and bound to one customer by the server.
+
+Tools that read answer at once. Tools that write check what they are given and leave an effect; nothing is changed until
+the turn's commit. What happened so far is kept in TurnState, which a crashed turn rebuilds from its journal.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from pydantic import BaseModel, ValidationError
+
+from agent import tool_arguments as arguments
+from agent.assess import Assessor
+from agent.brief import Brief
+from agent.effects import CreateTicket, Effect, Escalate, Respond
+from agent.embeddings import Embedder
+from agent.grounding import Evidence, ReplyDraft, check_reply
+from agent.models.base import ToolCall
+from agent.retrieval import FoundPassage, SearchQuery, search
+from agent.sentiment import score_sentiment
+from agent.text import plain_text
+from db import escalations, history
+from db.pool import Pool, acquire
+
+MAX_PASSAGE_CHARS = 900
+ESCALATION_FLOOR = {"normal": 5, "high": 8, "urgent": 9}
+TICKET_PRIORITY = {"low": 2, "normal": 4, "high": 7, "urgent": 9}
+
+
+class ToolRefused(Exception):
+    """A call that was not carried out; the model is told why and may try again."""
+
+    def __init__(self, code: str, message: str, *, retry: bool = True, hint: str = "") -> None:
+        super().__init__(message)
+        self.output = {"error": {"code": code, "message": message, "retry": retry, "hint": hint}}
+
+
+@dataclass(frozen=True, slots=True)
+class ToolContext:
+    """Whose turn it is and what the tools may reach. None of it can be chosen by a model."""
+
+    pool: Pool
+    embedder: Embedder | None
+    assessor: Assessor
+    brief: Brief
+    conversation_id: UUID
+    ticket_prefix: str
+    allowed_links: tuple[str, ...]
+    """Host names a reply may link to."""
+
+
+@dataclass(frozen=True, slots=True)
+class ToolOutcome:
+    """What one call gave: the text for the model, and what the journal must keep to rebuild the turn."""
+
+    output: str
+    passages: tuple[dict[str, Any], ...] = ()
+    effects: tuple[Effect, ...] = ()
+    refused: bool = False
+
+
+@dataclass(slots=True)
+class TurnState:
+    """What the turn has done so far; every step is applied the same way, live or from the journal."""
+
+    passages: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """By handle: K1, K2, ..."""
+    effects: list[Effect] = field(default_factory=list)
+    calls: Counter[str] = field(default_factory=Counter)
+    """How often each call was made, arguments included."""
+    tools_done: set[str] = field(default_factory=set)
+    told: list[str] = field(default_factory=list)
+    """What tools other than the search answered: facts a reply may repeat."""
+    rejected_replies: int = 0
+
+    @property
+    def ending(self) -> Escalate | Respond | None:
+        """The first terminal effect; it ends the turn."""
+        return next((effect for effect in self.effects if isinstance(effect, Escalate | Respond)), None)
+
+    @property
+    def drawn_reference(self) -> str | None:
+        return next((effect.reference for effect in self.effects if isinstance(effect, CreateTicket)), None)
+
+    def apply(self, call: ToolCall, outcome: ToolOutcome) -> None:
+        """Take over what one call did."""
+        self.calls[call_key(call)] += 1
+        self.passages.update({passage["k"]: passage for passage in outcome.passages})
+        self.effects.extend(outcome.effects)
+        if outcome.refused:
+            self.rejected_replies += call.name == "send_response"
+            return
+        self.tools_done.add(call.name)
+        if call.name != "search_knowledge_base":
+            self.told.append(outcome.output)
+
+
+def call_key(call: ToolCall) -> str:
+    try:
+        return call.name + json.dumps(json.loads(call.arguments), sort_keys=True)
+    except ValueError:
+        return call.name + call.arguments
+
+
+class Toolbox:
+    """Carries out the calls of one turn, one after the other."""
+
+    def __init__(self, context: ToolContext, state: TurnState) -> None:
+        self.context = context
+        self.state = state
+        self.tools: dict[str, tuple[type[BaseModel], Callable[[Any], Awaitable[ToolOutcome]]]] = {
+            "search_knowledge_base": (arguments.Search, self.search_knowledge_base),
+            "get_customer_history": (arguments.History, self.get_customer_history),
+            "analyze_sentiment": (arguments.SentimentOf, self.analyze_sentiment),
+            "create_ticket": (arguments.Ticket, self.create_ticket),
+            "escalate_to_human": (arguments.Handover, self.escalate_to_human),
+            "send_response": (arguments.Reply, self.send_response),
+        }
+
+    async def call(self, call: ToolCall) -> ToolOutcome:
+        """Carry out one call. Whatever is wrong with it is told to the model, never raised."""
+        try:
+            if self.state.ending is not None:
+                raise ToolRefused("turn_already_ended", "this turn has already ended", retry=False)
+            if call.name not in self.tools:
+                raise ToolRefused("unknown_tool", f"there is no tool {call.name[:40]}", hint=", ".join(self.tools))
+            if self.state.calls[call_key(call)] >= 2:
+                raise ToolRefused("duplicate_call", "the same call was made twice already", retry=False)
+            model, run = self.tools[call.name]
+            return await run(model.model_validate_json(call.arguments or "{}"))
+        except ValidationError as error:
+            wrong = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'arguments'}: {e['msg']}" for e in error.errors())
+            refusal = ToolRefused("invalid_arguments", wrong[:500])
+        except ToolRefused as error:
+            refusal = error
+        return ToolOutcome(json.dumps(refusal.output), refused=True)
+
+    # Tools that read ---------------------------------------------------------------------------------------------
+
+    async def search_knowledge_base(self, args: arguments.Search) -> ToolOutcome:
+        brief = self.context.brief
+        earlier = tuple(line.text for line in brief.history if line.author == "customer")[-2:]
+        query = SearchQuery(
+            text=args.query,
+            previous=earlier,
+            category=args.category,
+            plan=brief.plan,
+            language=brief.assessment.language,
+        )
+        found = await search(self.context.pool, self.context.embedder, query)
+        known = {passage["passage"]: handle for handle, passage in self.state.passages.items()}
+        rows = []
+        for passage in found.passages:
+            handle = known.get(passage.passage_id) or f"K{len(known) + 1}"
+            known[passage.passage_id] = handle
+            rows.append(describe_passage(handle, passage))
+        shown = [{name: row[name] for name in ("k", "title", "text", "updated", "score")} for row in rows]
+        return ToolOutcome(json.dumps({"results": shown, "confidence": found.confidence}), passages=tuple(rows))
+
+    async def get_customer_history(self, args: arguments.History) -> ToolOutcome:
+        conversation_id, trust = self.context.conversation_id, self.context.brief.trust
+        answer: dict[str, Any] = {"identity": "verified" if trust >= 1 else "unverified"}
+        async with acquire(self.context.pool) as conn:
+            if args.scope in ("open_tickets", "all"):
+                answer["tickets"] = await history.list_open_tickets(conn, conversation_id=conversation_id, trust=trust)
+            if args.scope in ("recent_conversations", "all"):
+                answer["conversations"] = await history.list_earlier_conversations(
+                    conn, conversation_id=conversation_id, trust=trust
+                )
+        return ToolOutcome(json.dumps(answer))
+
+    async def analyze_sentiment(self, args: arguments.SentimentOf) -> ToolOutcome:
+        brief = self.context.brief
+        lines = {line.ref: line.text for line in (*brief.history, *brief.burst) if line.author == "customer"}
+        if args.message_ref is not None and args.message_ref not in lines:
+            raise ToolRefused("not_found", "no message of the customer has that reference", hint=", ".join(lines))
+        text = lines[args.message_ref or brief.burst[-1].ref]
+        mood = score_sentiment(text, brief.assessment.language)
+        shown = {"score": mood.score, "label": mood.label, "signals": mood.signals, "trend": brief.assessment.trend}
+        return ToolOutcome(json.dumps(shown))
+
+    # Tools that write --------------------------------------------------------------------------------------------
+
+    async def create_ticket(self, args: arguments.Ticket) -> ToolOutcome:
+        existing = self.context.brief.open_ticket or self.state.drawn_reference
+        if existing is not None:
+            return ToolOutcome(json.dumps({"ref": existing, "existing": True, "expected_first_reply": None}))
+        brief = self.context.brief
+        async with acquire(self.context.pool) as conn:
+            drawn = await escalations.draw_ticket(
+                conn, prefix=self.context.ticket_prefix, category=args.category, plan=brief.plan
+            )
+        due = drawn.first_response_due_at
+        priority = max(TICKET_PRIORITY[args.priority], brief.assessment.priority)
+        effect = CreateTicket(
+            drawn.reference, args.subject, args.category, priority, brief.assessment.priority_why, args.summary
+        )
+        shown = {"ref": drawn.reference, "existing": False, "expected_first_reply": due.isoformat() if due else None}
+        return ToolOutcome(json.dumps(shown), effects=(effect,))
+
+    async def escalate_to_human(self, args: arguments.Handover) -> ToolOutcome:
+        brief = self.context.brief
+        filed = brief.open_ticket or self.state.drawn_reference
+        async with acquire(self.context.pool) as conn:
+            route = await escalations.load_route(
+                conn, args.category, reference=filed, prefix=self.context.ticket_prefix
+            )
+        priority = max(ESCALATION_FLOOR[args.priority], brief.assessment.priority)
+        why = brief.assessment.priority_why or args.reason_code
+        effects: list[Effect] = []
+        if filed is None:
+            subject = brief.subject or brief.burst[-1].text[:120]
+            effects.append(CreateTicket(route.reference, subject, args.category, priority, why, args.handoff_note))
+        reasons = [escalation.reason for escalation in brief.assessment.escalations]
+        effects.append(
+            Escalate(
+                reference=route.reference,
+                category=args.category,
+                reason=reasons[0] if reasons else args.reason_code,
+                priority=priority,
+                priority_why=why,
+                handoff_note=args.handoff_note,
+                team=route.team,
+                assignee=route.assignee,
+                due_at=route.due_at.isoformat(),
+                customer_message=args.customer_message,
+            )
+        )
+        shown = {"status": "handed_off", "team": route.team, "ref": route.reference, "due": route.due_at.isoformat()}
+        return ToolOutcome(json.dumps(shown), effects=tuple(effects))
+
+    async def send_response(self, args: arguments.Reply) -> ToolOutcome:
+        brief = self.context.brief
+        must = [escalation for escalation in brief.assessment.escalations if escalation.must]
+        if must:
+            raise ToolRefused("must_escalate", f"policy: {must[0].reason} goes to a person", hint="escalate_to_human")
+        draft = ReplyDraft(body=args.body, citations=tuple(args.citations), kind=args.kind, language=args.language)
+        problems = check_reply(draft, self.gather_evidence())
+        if problems:
+            told = "; ".join(problem.message for problem in problems)
+            raise ToolRefused(problems[0].code, told[:800], hint="say only what the cited results say, or escalate")
+        cited = [self.state.passages[handle] for handle in args.citations]
+        citations = [{name: row[name] for name in ("passage", "version", "slug", "title", "url")} for row in cited]
+        effect = Respond(args.body.strip(), args.kind, args.language, args.resolves, citations)
+        return ToolOutcome(json.dumps({"status": "accepted"}), effects=(effect,))
+
+    def gather_evidence(self) -> Evidence:
+        """All a reply may rest on: what was found, what was said, what tools told."""
+        brief = self.context.brief
+        said = tuple(line.text for line in (*brief.history, *brief.burst))
+        return Evidence(
+            passages={handle: f"{row['title']}\n{row['text']}" for handle, row in self.state.passages.items()},
+            said=(*said, *self.state.told),
+            done=frozenset(self.state.tools_done),
+            company=brief.company,
+            allowed_links=self.context.allowed_links,
+            max_chars=brief.limits.max_chars,
+            language=brief.assessment.language,
+        )
+
+
+def describe_passage(handle: str, passage: FoundPassage) -> dict[str, Any]:
+    """A found passage as the journal and the citations keep it."""
+    return {
+        "k": handle,
+        "passage": passage.passage_id,
+        "article": passage.article_id,
+        "version": passage.version,
+        "slug": passage.slug,
+        "title": passage.title,
+        "url": f"/help/{passage.slug}?version={passage.version}",
+        "text": passage.text[:MAX_PASSAGE_CHARS],
+        "updated": passage.updated.isoformat() if passage.updated else None,
+        "score": round(passage.score, 4),
+    }

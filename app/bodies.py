@@ -1,0 +1,71 @@
+"""What a request carries, as fields: JSON or a form, within limits, in UTF-8 or not at all."""
+
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qsl
+
+import orjson
+from starlette.requests import Request
+
+from app.problems import Problem
+
+MAX_FIELDS = 50
+FORM_TYPES = ("application/x-www-form-urlencoded", "multipart/form-data")
+
+
+@dataclass(frozen=True, slots=True)
+class Fields:
+    """The fields of a request; `is_form` when a page sent them."""
+
+    values: dict[str, Any]
+    is_form: bool
+
+
+async def read_fields(request: Request[Any]) -> Fields:
+    """The fields of a JSON object or a form. Raises Problem: 400, 413 or 415."""
+    kind = read_kind(request)
+    try:
+        match kind:
+            case "application/json":
+                return Fields(parse_json(await request.body()), is_form=False)
+            case "application/x-www-form-urlencoded":
+                return Fields(parse_form((await request.body()).decode()), is_form=True)
+            case "multipart/form-data":
+                return Fields(await parse_multipart(request), is_form=True)
+    except UnicodeDecodeError:
+        raise Problem(400, "The text is not UTF-8.") from None
+    raise Problem(415)
+
+
+def read_kind(request: Request[Any]) -> str:
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+def is_form(request: Request[Any]) -> bool:
+    """Whether a page's form was sent, by its content type."""
+    return read_kind(request) in FORM_TYPES
+
+
+def parse_json(body: bytes) -> dict[str, Any]:
+    try:
+        values = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        raise Problem(400, "The body is not valid JSON in UTF-8.") from None
+    if not isinstance(values, dict):
+        raise Problem(400, "The body must be a JSON object.")
+    return values
+
+
+def parse_form(text: str) -> dict[str, Any]:
+    try:
+        return dict(parse_qsl(text, keep_blank_values=True, max_num_fields=MAX_FIELDS, errors="strict"))
+    except UnicodeDecodeError:
+        raise
+    except ValueError:
+        raise Problem(400, f"A form has at most {MAX_FIELDS} fields.") from None
+
+
+async def parse_multipart(request: Request[Any]) -> dict[str, Any]:
+    """Files are refused; the parser falls back to Latin-1, so a field that is no UTF-8 shows as such."""
+    async with request.form(max_files=0, max_fields=MAX_FIELDS) as form:
+        return {name: value for name, value in form.multi_items() if isinstance(value, str)}

@@ -1,0 +1,124 @@
+"""Looks at everything the desk needs and says what to do about what is missing."""
+
+import argparse
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from pydantic import SecretStr
+
+from app.database import Database, find_database
+from app.settings import Settings, missing
+from app.troubles import find_troubles
+from db.health import (
+    REFUSED,
+    find_schema_version,
+    find_server_version,
+    find_vector_version,
+    list_channel_states,
+    list_neglected,
+    list_workers,
+    load_footing,
+)
+from db.migrate import list_migrations
+from db.pool import UNAVAILABLE, Connection, is_pooler, open_connection
+
+OLDEST_POSTGRES = 16
+OLDEST_VECTOR = (0, 8)
+SHORT_SECRET = 16  # characters
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at. `bad` stops the desk, `warn` deserves a look, `off` is a choice."""
+
+    state: Literal["ok", "off", "warn", "bad"]
+    text: str
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.description = "Check settings, database, channels and model. Exit code 1 when something must be mended."
+
+
+async def run(_: argparse.Namespace, settings: Settings) -> int:
+    """Print a line for each finding."""
+    findings = list(check_settings(settings))
+    async with find_database(settings) as database:
+        findings += [finding async for finding in check_database(settings, database)]
+    for finding in findings:
+        print(f"{finding.state:<5}{finding.text}")
+    return 1 if any(finding.state == "bad" for finding in findings) else 0
+
+
+def check_settings(settings: Settings) -> Iterator[Finding]:
+    """What can be told without asking anybody."""
+    for name in ("admin_token", "app_secret"):
+        secret: SecretStr | None = getattr(settings, name)
+        if secret is None:
+            yield Finding("warn", f"{name.upper()} is not set: the default command draws one, `web` needs it set")
+        elif len(secret.get_secret_value()) < SHORT_SECRET:
+            yield Finding("warn", f"{name.upper()} is short: use at least {SHORT_SECRET} random characters")
+        else:
+            yield Finding("ok", f"{name.upper()} is set")
+    if settings.host not in ("127.0.0.1", "localhost", "::1") and "//localhost" in settings.public_base_url:
+        yield Finding("warn", "PUBLIC_BASE_URL is not set: links in answers point to localhost")
+    yield Finding("ok", f"customers reach us at {settings.public_base_url}")
+    if settings.has_model:
+        yield Finding("ok", f"the model is {settings.openai_model}")
+    yield from (Finding("off", line) for line in missing(settings) if not line.startswith("the staff routes"))
+
+
+async def check_database(settings: Settings, database: Database) -> AsyncIterator[Finding]:
+    """What Postgres says."""
+    try:
+        conn = await open_connection(database.query_url)
+    except (*UNAVAILABLE, *REFUSED) as error:
+        place = "DATABASE_URL" if settings.database_url else "the embedded Postgres"
+        yield Finding("bad", f"{place} cannot be reached ({type(error).__name__}): check address, name and password")
+        return
+    try:
+        async for finding in check_versions(conn):
+            yield finding
+        if settings.database_url and await is_pooler(database.listen_url):
+            yield Finding("bad", "LISTEN would go through a pooler, which delivers nothing: set DATABASE_DIRECT_URL")
+    finally:
+        await conn.close()
+
+
+async def check_versions(conn: Connection) -> AsyncIterator[Finding]:
+    server = await find_server_version(conn)
+    is_new = server >= OLDEST_POSTGRES
+    yield Finding("ok" if is_new else "bad", f"Postgres {server}, at least {OLDEST_POSTGRES} is needed")
+    installed, available = await find_vector_version(conn)
+    version = installed or available
+    if version is None:
+        yield Finding("bad", "the extension vector is not there: install pgvector 0.8 or newer on the server")
+        return
+    is_new = tuple(int(part) for part in version.split(".")[:2]) >= OLDEST_VECTOR
+    yield Finding("ok" if is_new else "bad", f"pgvector {version}, at least 0.8 is needed")
+    schema, wanted = await find_schema_version(conn) or 0, list_migrations()[-1].version
+    if schema < wanted:
+        yield Finding("bad", f"the schema is {schema}, this code needs {wanted}: run python -m app migrate")
+    elif schema > wanted:
+        yield Finding("bad", f"the schema is {schema}, this code knows {wanted}: deploy the newer code")
+    else:
+        yield Finding("ok", f"the schema is {schema}")
+        async for finding in check_desk(conn):
+            yield finding
+
+
+async def check_desk(conn: Connection) -> AsyncIterator[Finding]:
+    """How the work goes."""
+    footing = await load_footing(conn)
+    if footing.passages == 0:
+        yield Finding("warn", "the knowledge base is empty: python -m app kb import PATH")
+    else:
+        vectors = footing.embedding_model or "none, text search alone"
+        yield Finding("ok", f"{footing.passages} passages, vectors: {vectors}")
+    if footing.dead_letters:
+        yield Finding("warn", f"{footing.dead_letters} pieces of work failed for good: python -m app dead list")
+    troubles = find_troubles(
+        footing, await list_workers(conn), await list_channel_states(conn), await list_neglected(conn)
+    )
+    for trouble in troubles:
+        yield Finding("warn", trouble)

@@ -1,0 +1,30 @@
+"""A worker process: answers what waits until it is told to stop."""
+
+import argparse
+import asyncio
+
+from app.database import find_database
+from app.settings import Settings
+from app.stop import stop_on_signals
+from app.wiring import make_worker, open_agent, running_worker
+from db.migrate import check_schema
+from db.pool import acquire, open_pool
+
+POOL_SIZE = 6  # connections; a seventh listens
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.description = "Answer what waits on the queue. SIGTERM finishes or gives back what is in hand within 20 s."
+
+
+async def run(args: argparse.Namespace, settings: Settings) -> int:
+    """Work until SIGTERM or SIGINT."""
+    stopping = stop_on_signals()
+    async with find_database(settings) as database, open_pool(database.query_url, size=POOL_SIZE) as pool:
+        async with acquire(pool) as conn:
+            await check_schema(conn)
+        worker = make_worker(settings, database, pool, open_agent(settings))
+        async with running_worker(worker) as working:
+            told = asyncio.create_task(stopping.wait())
+            await asyncio.wait([told, working], return_when=asyncio.FIRST_COMPLETED)
+    return 0

@@ -1,0 +1,152 @@
+"""What customers may send, and what they are told when it cannot be taken."""
+
+import re
+import unicodedata
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from app.problems import FieldError
+
+Category = Literal["billing", "technical", "account", "security", "legal", "feedback", "general"]
+
+MAX_NAME = 200  # characters, as all below
+MAX_EMAIL = 254
+MAX_SUBJECT = 200
+MAX_MESSAGE = 10_000
+MAX_KEY = 200
+
+LOCAL_PART = re.compile(r"[^\s\"(),:;<>@\[\\\]]{1,64}")
+DOMAIN_LABEL = re.compile(r"[^\W_](?:[\w-]{0,61}[^\W_])?")
+KEY = re.compile(rf"[!-~]{{1,{MAX_KEY}}}")
+
+Form = TypeVar("Form", bound=BaseModel)
+
+
+def check_line(text: str) -> str:
+    """One line that a person can see."""
+    text = unicodedata.normalize("NFC", text).strip()
+    if not is_visible(text):
+        raise ValueError("Please fill this in.")
+    if any(unicodedata.category(letter) in ("Cc", "Cs", "Zl", "Zp") for letter in text):
+        raise ValueError("Please use one line without control characters.")
+    return text
+
+
+def check_message(text: str) -> str:
+    """Lines that a person can see; line ends become newlines."""
+    text = unicodedata.normalize("NFC", text).replace("\r\n", "\n").replace("\r", "\n").strip()
+    if not is_visible(text):
+        raise ValueError("Please write what it is about.")
+    if any(unicodedata.category(letter) in ("Cc", "Cs") and letter not in "\n\t" for letter in text):
+        raise ValueError("Please remove the control characters.")
+    return text
+
+
+def is_visible(text: str) -> bool:
+    return any(unicodedata.category(letter)[0] not in "CZ" for letter in text)
+
+
+def check_email(text: str) -> str:
+    """A lower-case address that could exist; whether it does is not asked."""
+    text = check_line(text).lower()
+    local, _, domain = text.rpartition("@")
+    labels = domain.split(".")
+    is_local = bool(LOCAL_PART.fullmatch(local)) and not local.startswith(".") and not local.endswith(".")
+    is_domain = len(labels) > 1 and all(DOMAIN_LABEL.fullmatch(label) for label in labels) and not labels[-1].isdigit()
+    if not is_local or ".." in local or not is_domain:
+        raise ValueError("Please enter an address like name@example.com.")
+    return text
+
+
+def drop_blank(value: object) -> object:
+    """A form sends an unchosen field as an empty text."""
+    return None if isinstance(value, str) and not value.strip() else value
+
+
+def count_ends(value: object) -> object:
+    """A browser counts a line end as one character and sends two."""
+    return value.replace("\r\n", "\n") if isinstance(value, str) else value
+
+
+Message = Annotated[str, Field(max_length=MAX_MESSAGE), BeforeValidator(count_ends), AfterValidator(check_message)]
+Plan = Annotated[str, Field(max_length=40), AfterValidator(check_line)]
+
+
+class Submission(BaseModel):
+    """The web form."""
+
+    model_config = ConfigDict(extra="ignore", hide_input_in_errors=True)
+
+    name: Annotated[str, Field(max_length=MAX_NAME), AfterValidator(check_line)]
+    email: Annotated[str, Field(max_length=MAX_EMAIL), AfterValidator(check_email)]
+    subject: Annotated[str, Field(max_length=MAX_SUBJECT), AfterValidator(check_line)]
+    message: Message
+    category: Annotated[Category | None, BeforeValidator(drop_blank)] = None
+    plan: Annotated[Plan | None, BeforeValidator(drop_blank)] = None
+
+
+class FollowUp(BaseModel):
+    """What a customer adds to a ticket."""
+
+    model_config = ConfigDict(extra="ignore", hide_input_in_errors=True)
+
+    message: Message
+
+
+class SelfTest(BaseModel):
+    """What POST /test/queue takes; everything has a default."""
+
+    model_config = ConfigDict(extra="ignore", hide_input_in_errors=True)
+
+    message: Message = "How do I reset my password?"
+    timeout_seconds: Annotated[float, Field(ge=0.1, le=60, allow_inf_nan=False, strict=True)] = 20
+
+
+class InvalidInput(Exception):
+    """Fields that cannot be taken, each with the reason in words."""
+
+    def __init__(self, errors: list[FieldError]) -> None:
+        super().__init__(f"{len(errors)} fields")
+        self.errors = errors
+
+
+def check(form: type[Form], values: Mapping[str, Any]) -> Form:
+    """The values as this form. Raises InvalidInput with every mistake, one per field."""
+    try:
+        return form.model_validate(dict(values))
+    except ValidationError as error:
+        found: dict[str, str] = {}
+        for mistake in error.errors(include_input=False, include_url=False):
+            found.setdefault(str(mistake["loc"][0]), explain(mistake["type"], mistake.get("ctx", {})))
+        raise InvalidInput([FieldError(name, message) for name, message in found.items()]) from None
+
+
+def explain(kind: str, limits: Mapping[str, Any]) -> str:
+    """A mistake in words that do not repeat what was typed."""
+    match kind:
+        case "value_error":
+            return str(limits["error"])
+        case "missing":
+            return "Please fill this in."
+        case "string_too_long":
+            return f"Please use at most {limits['max_length']:,} characters."
+        case "literal_error":
+            return f"Please choose one of {limits['expected']}."
+        case "string_type":
+            return "Please send text."
+        case "string_unicode":
+            return "The text is not valid Unicode."
+        case _:
+            return "Please send a number between 0.1 and 60."
+
+
+def check_key(key: str | None) -> str | None:
+    """An Idempotency-Key as given, None when there is none. Raises InvalidInput."""
+    if not key:
+        return None
+    if not KEY.fullmatch(key):
+        text = f"Please use up to {MAX_KEY} visible ASCII characters."
+        raise InvalidInput([FieldError("Idempotency-Key", text)])
+    return key

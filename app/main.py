@@ -1,0 +1,113 @@
+"""The web process: its routes, its error table, and what is opened once for all requests."""
+
+import asyncio
+import contextlib
+import logging
+import os
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from socket import AF_INET, AF_INET6, create_server, socket
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+
+from app.database import Database
+from app.edge import Edge
+from app.problems import ERROR_TABLE
+from app.rendering import load_templates
+from app.routes import articles, conversations, customers, health, login, metrics, self_test, static, support
+from app.settings import Settings, SettingsError
+from app.state import DeskState
+from app.wakeup import open_hub, open_waker
+from db.pool import Pool, open_pool
+
+log = logging.getLogger(__name__)
+
+POOL_SIZE = 10  # connections; a request holds one for milliseconds
+STOP_TIMEOUT = 5  # seconds that requests in hand may take once the process stops
+ROOMS = (support, articles, conversations, customers, metrics, self_test, health, login, static)
+
+Lifespan = Callable[[Starlette], AbstractAsyncContextManager[DeskState]]
+
+
+def create_app(settings: Settings, database: Database, *, pool: Pool | None = None) -> Starlette:
+    """The web application; its lifespan opens the pool, unless one is given, which the caller then closes.
+
+    Every route is an app.access.GuardedRoute and says who may use it. Raises SettingsError without APP_SECRET.
+    """
+    if settings.app_secret is None:
+        raise SettingsError("APP_SECRET: must be set, to any long random text that stays the same")
+    load_templates()
+    return Starlette(
+        routes=[route for room in ROOMS for route in room.ROUTES],
+        middleware=[Middleware(Edge)],
+        exception_handlers=ERROR_TABLE,
+        lifespan=make_lifespan(settings, database, pool),
+    )
+
+
+def make_lifespan(settings: Settings, database: Database, given: Pool | None) -> Lifespan:
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[DeskState]:
+        async with AsyncExitStack() as stack:
+            pool = given
+            if pool is None:
+                pool = await stack.enter_async_context(open_pool(database.query_url, size=POOL_SIZE))
+            waker = await stack.enter_async_context(open_waker(pool))
+            hub = await stack.enter_async_context(open_hub(database.listen_url))
+            yield DeskState(settings=settings, pool=pool, waker=waker, hub=hub)
+
+    return lifespan
+
+
+class Server(uvicorn.Server):
+    """Uvicorn that leaves signals to the command and ends event streams before it waits for requests in hand."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+    async def shutdown(self, sockets: list[socket] | None = None) -> None:
+        self.lifespan.state["hub"].close()
+        await super().shutdown(sockets)
+
+
+async def serve(app: Starlette, settings: Settings, stopping: asyncio.Event) -> None:
+    """Serve on HOST and PORT until `stopping` is set; then finish what is in hand, within STOP_TIMEOUT.
+
+    Raises SettingsError when the address cannot be listened on.
+    """
+    listener = open_socket(settings)
+    config = uvicorn.Config(
+        app,
+        proxy_headers=True,
+        forwarded_allow_ips=settings.forwarded_allow_ips,
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        timeout_graceful_shutdown=STOP_TIMEOUT,
+        lifespan="on",
+        ws="none",
+    )
+    server = Server(config)
+    stop = asyncio.create_task(stop_server(server, stopping))
+    try:
+        log.info("serving", extra={"host": settings.host, "port": settings.port})
+        await server.serve(sockets=[listener])
+    finally:
+        stop.cancel()
+        await asyncio.wait([stop])
+
+
+def open_socket(settings: Settings) -> socket:
+    family = AF_INET6 if ":" in settings.host else AF_INET
+    try:
+        return create_server((settings.host, settings.port), family=family, backlog=2048)
+    except OSError as error:
+        raise SettingsError(f"HOST, PORT: {settings.host}:{settings.port} cannot be used: {os.strerror(error.errno)}") from error
+
+
+async def stop_server(server: Server, stopping: asyncio.Event) -> None:
+    await stopping.wait()
+    server.should_exit = True

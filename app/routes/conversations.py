@@ -1,0 +1,82 @@
+"""A conversation with everything that led to it, for the team."""
+
+from dataclasses import asdict
+from typing import Any
+from uuid import UUID
+
+from starlette.responses import Response
+
+from app.access import staff
+from app.problems import Problem
+from app.rendering import JsonResponse
+from app.state import DeskRequest
+from db.conversations import (
+    Step,
+    Turn,
+    list_messages,
+    list_queued,
+    list_steps,
+    list_tickets,
+    list_turns,
+    load_conversation,
+)
+from db.customers import find_customer_by_id, list_identifiers
+from db.pool import Connection, acquire
+
+
+async def show_conversation(request: DeskRequest) -> Response:
+    """GET /conversations/{id}."""
+    try:
+        conversation_id = UUID(request.path_params["id"])
+    except ValueError:
+        raise Problem(404) from None
+    async with acquire(request.state["pool"]) as conn:
+        return JsonResponse(await describe_conversation(conn, conversation_id))
+
+
+async def describe_conversation(conn: Connection, conversation_id: UUID) -> dict[str, Any]:
+    """The customer, what was said, what waits, the tickets, and the turns with their steps. Raises NotFound."""
+    conversation = await load_conversation(conn, conversation_id)
+    turns = await list_turns(conn, conversation_id)
+    steps = await list_steps(conn, [turn.id for turn in turns])
+    costs = [turn.cost_usd for turn in turns if turn.cost_usd is not None]
+    shown = asdict(conversation)
+    shown.pop("customer_id")
+    return shown | {
+        "customer": await describe_customer(conn, conversation.customer_id),
+        "messages": await list_messages(conn, conversation_id),
+        "queued": await list_queued(conn, conversation.lane),
+        "tickets": await list_tickets(conn, conversation_id),
+        "turns": [describe_turn(turn, [step for step in steps if step.turn_id == turn.id]) for turn in turns],
+        "cost_usd": float(sum(costs)) if costs else None,
+    }
+
+
+async def describe_customer(conn: Connection, customer_id: UUID | None) -> dict[str, Any] | None:
+    customer = await find_customer_by_id(conn, customer_id) if customer_id else None
+    if customer is None:
+        return None
+    return asdict(customer) | {"identifiers": await list_identifiers(conn, customer.id)}
+
+
+def describe_turn(turn: Turn, steps: list[Step]) -> dict[str, Any]:
+    """A turn with its steps; decimals become numbers, what is unknown stays null."""
+    cost = None if turn.cost_usd is None else float(turn.cost_usd)
+    return asdict(turn) | {"cost_usd": cost, "steps": [describe_step(step) for step in steps]}
+
+
+def describe_step(step: Step) -> dict[str, Any]:
+    """A step with its tool calls beside what they were answered."""
+    outputs = {result.get("call_id"): result.get("output") for result in step.results}
+    calls = [
+        {"name": item.get("name"), "arguments": item.get("arguments"), "output": outputs.get(item.get("id"))}
+        for item in step.items
+        if item.get("type") == "tool_call"
+    ]
+    shown = asdict(step)
+    for name in ("turn_id", "results"):
+        shown.pop(name)
+    return shown | {"tool_calls": calls, "cost_usd": None if step.cost_usd is None else float(step.cost_usd)}
+
+
+ROUTES = [staff("/conversations/{id}", show_conversation)]

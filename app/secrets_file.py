@@ -1,0 +1,27 @@
+"""Secrets that nobody set, for a desk on one machine: drawn once, kept beside the data, readable by the owner alone."""
+
+import json
+import os
+import secrets
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from app.settings import Settings
+
+GENERATED = ("admin_token", "app_secret")
+
+
+def fill_in_secrets(settings: Settings) -> tuple[Settings, list[str]]:
+    """The settings with ADMIN_TOKEN and APP_SECRET present, and the names of those drawn just now."""
+    path = settings.state_folder / "secrets.json"
+    kept: dict[str, str] = json.loads(path.read_text()) if path.exists() else {}
+    unset = [name for name in GENERATED if getattr(settings, name) is None]
+    drawn = [name for name in unset if name not in kept]
+    if drawn:
+        kept |= {name: secrets.token_urlsafe(24) for name in drawn}
+        settings.state_folder.mkdir(parents=True, exist_ok=True)
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+            json.dump(kept, file)
+    filled = {name: SecretStr(kept[name]) for name in unset}
+    return settings.model_copy(update=filled), [name.upper() for name in drawn]

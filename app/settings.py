@@ -1,0 +1,261 @@
+"""Every environment variable this project reads: a field's name, in capitals."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, field_validator
+
+from db.errors import DeskError
+
+
+class SettingsError(DeskError):
+    """A setting cannot be used. The message is one line that names the variable and never its value."""
+
+
+def check_database_url(url: object) -> object:
+    if not isinstance(url, str):
+        return url
+    if not url.startswith(("postgres://", "postgresql://")):
+        raise ValueError("must begin with postgres:// or postgresql://")
+    return url
+
+
+def check_web_url(url: object) -> object:
+    if not isinstance(url, str):
+        return url
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("must be an address that begins with http:// or https://")
+    return url.rstrip("/")
+
+
+def upper_text(text: object) -> object:
+    return text.upper() if isinstance(text, str) else text
+
+
+def lower_text(text: object) -> object:
+    return text.lower() if isinstance(text, str) else text
+
+
+DatabaseUrl = Annotated[SecretStr, BeforeValidator(check_database_url)]
+WebUrl = Annotated[str, BeforeValidator(check_web_url)]
+Seconds = Annotated[float, Field(ge=0, le=3600, allow_inf_nan=False)]
+Dollars = Annotated[float, Field(ge=0, le=100_000, allow_inf_nan=False)]
+
+
+class Settings(BaseModel):
+    """The whole configuration, read once at the start. An empty variable counts as unset."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+
+    database_url: DatabaseUrl | None = None
+    """postgres:// or postgresql://, also that of a transaction pooler. Unset: the embedded Postgres."""
+    database_direct_url: DatabaseUrl | None = None
+    """For LISTEN and migrations, which a pooler cannot carry. Default: DATABASE_URL."""
+
+    port: int = Field(default=8000, ge=1, le=65_535)
+    """TCP port. 8000 is what people try first; Render sets its own."""
+    host: str = Field(default="127.0.0.1", min_length=1)
+    """Address to listen on. Only this machine by default; 0.0.0.0 when RENDER is set."""
+    public_base_url: WebUrl = "http://localhost:8000"
+    """How the outside reaches us, for links and for signatures, which must never rest on the Host header.
+
+    Default: RENDER_EXTERNAL_URL, else http://localhost:PORT.
+    """
+    forwarded_allow_ips: str = Field(default="127.0.0.1", min_length=1)
+    """Proxies whose X-Forwarded-For and -Proto are believed, comma separated. On Render *: its own stands before us."""
+    admin_token: SecretStr | None = None
+    """Opens the staff routes. No default: unset, they are all refused."""
+    app_secret: SecretStr | None = None
+    """Key of ticket links, sessions and hashed quota keys. No default: `web` does not start without one."""
+    metrics_token: SecretStr | None = None
+    """Opens GET /metrics and nothing else, for a scraper that should not hold ADMIN_TOKEN."""
+    company_name: str = Field(default="Tidefern", min_length=1, max_length=100)
+    """As customers and the model read it. The default is the company of the sample knowledge."""
+    log_level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], BeforeValidator(upper_text)] = "INFO"
+    """Least important record that is written."""
+    ticket_prefix: str = Field(default="TF", pattern=r"^[A-Z][A-Z0-9]{0,7}$")
+    """First letters of ticket references: TF-YYYYMMDD-XXXX."""
+    sample_knowledge: Annotated[Literal["on", "off"], BeforeValidator(lower_text)] = "on"
+    """Whether the default command fills an empty knowledge base with the sample company."""
+    state_folder: Path = Path(".deskhand")
+    """Where the embedded Postgres and generated secrets live. Beside the code, so that a clone is self-contained."""
+    evals_dir: Path | None = None
+    """Folder with evaluation files for `eval` and the benchmarks; unset, they take a path."""
+
+    openai_api_key: SecretStr | None = None
+    """Key of the primary model; a server of your own may need none. Without a model the offline model answers."""
+    openai_base_url: WebUrl | None = None
+    """Any OpenAI-compatible server. Default: OpenAI's own."""
+    openai_model: str | None = None
+    """Name of the primary model, as its server knows it. No default: names are withdrawn, and prices differ."""
+    openai_wire: Annotated[Literal["responses", "chat", "auto"], BeforeValidator(lower_text)] = "auto"
+    """Which API the server speaks; auto finds out."""
+    fallback_base_url: WebUrl | None = None
+    """Second provider, asked while the first one fails."""
+    fallback_api_key: SecretStr | None = None
+    """Its key; some servers need none."""
+    fallback_model: str | None = None
+    """Its model; needed together with FALLBACK_BASE_URL."""
+    embeddings: Annotated[Literal["auto", "openai", "local", "off"], BeforeValidator(lower_text)] = "auto"
+    """Where vectors come from; auto takes OpenAI with a key, else the local model where it is installed, else none."""
+    embedding_model: str | None = None
+    """Name of the embedding model; unset: the embedder's own default."""
+
+    twilio_account_sid: str | None = Field(default=None, pattern=r"^AC[0-9A-Za-z]+$")
+    """Account of the WhatsApp channel."""
+    twilio_auth_token: SecretStr | None = None
+    """Signs the webhooks. Unset turns WhatsApp off; nothing turns the signature check off."""
+    twilio_whatsapp_from: str | None = Field(default=None, pattern=r"^(whatsapp:)?\+[1-9][0-9]{6,14}$")
+    """Our number, E.164, with or without whatsapp: before it."""
+    twilio_template_sid: str | None = Field(default=None, pattern=r"^HX[0-9A-Za-z]+$")
+    """Approved template for replies after the 24-hour window. Unset: such replies go to a person."""
+    twilio_api_base: WebUrl = "https://api.twilio.com"
+    """Where Twilio's API is; another one for tests."""
+
+    gmail_address: str | None = Field(default=None, pattern=r"^[^@\s]+@[^@\s]+$")
+    """The mailbox that is answered."""
+    gmail_client_id: str | None = None
+    """Of the OAuth client."""
+    gmail_client_secret: SecretStr | None = None
+    """Of the OAuth client."""
+    gmail_refresh_token: SecretStr | None = None
+    """From `python -m app gmail auth`."""
+    gmail_token_uri: WebUrl = "https://oauth2.googleapis.com/token"  # noqa: S105 (an address)
+    """Where access tokens come from."""
+    gmail_api_endpoint: WebUrl = "https://gmail.googleapis.com"
+    """Where Gmail's API is."""
+    gmail_pubsub_topic: str | None = Field(default=None, pattern=r"^projects/[^/]+/topics/[^/]+$")
+    """Topic that Gmail notifies. Unset: the mailbox is only polled."""
+    gmail_pubsub_audience: str | None = None
+    """Audience the push token must name. Default: PUBLIC_BASE_URL/webhooks/gmail."""
+    gmail_pubsub_service_account: str | None = None
+    """Service account that must have signed the push. Unset: every push is refused."""
+    google_certs_url: WebUrl = "https://www.googleapis.com/oauth2/v3/certs"
+    """Google's public keys."""
+    gmail_poll_seconds: int = Field(default=120, ge=10, le=86_400)
+    """How often the mailbox is read even when push works, in seconds: a lost push costs at most this."""
+
+    worker_concurrency: int = Field(default=150, ge=1, le=2_000)
+    """Lanes one worker has in hand at most. 150 turns that mostly wait for a model fit in 512 MB."""
+    worker_lease_seconds: float = Field(default=12, ge=5, le=600, allow_inf_nan=False)
+    """How long a lane stays with a worker that says nothing. Short, so that a crash costs seconds."""
+    poll_seconds: float = Field(default=1, ge=0.05, le=60, allow_inf_nan=False)
+    """How often a worker looks for work unasked: the most a lost notification can cost."""
+    turn_budget_usd: Dollars = 0.05
+    """Money one turn may cost; then a person gets it. Ten times a usual turn."""
+    daily_budget_usd: Dollars = 5
+    """Money all turns of a UTC day may cost; then the offline model answers."""
+    debounce_seconds_whatsapp: Seconds = 8
+    """Quiet time before a chat burst is answered as one."""
+    debounce_seconds_email: Seconds = 0
+    """Quiet time for mail: people write one mail, not five."""
+    debounce_seconds_web: Seconds = 0.5
+    """Quiet time after a follow-up on the ticket page."""
+
+    @field_validator("admin_token", "app_secret", "metrics_token")
+    @classmethod
+    def refuse_blank(cls, secret: SecretStr | None) -> SecretStr | None:
+        if secret is not None and not secret.get_secret_value().strip():
+            raise ValueError("must not be blank")
+        return secret
+
+    @property
+    def is_https(self) -> bool:
+        """Whether customers reach us by https: then cookies are Secure and HSTS is sent."""
+        return self.public_base_url.startswith("https://")
+
+    @property
+    def has_model(self) -> bool:
+        """Whether a model other than the offline one is configured."""
+        return self.openai_model is not None and (self.openai_api_key is not None or self.openai_base_url is not None)
+
+    @property
+    def has_fallback(self) -> bool:
+        """Whether a second provider is configured."""
+        return self.fallback_base_url is not None and self.fallback_model is not None
+
+    @property
+    def has_gmail(self) -> bool:
+        """Whether the Gmail channel has all it needs."""
+        return not list_unset(self, GMAIL_NEEDS)
+
+    @property
+    def has_whatsapp(self) -> bool:
+        """Whether the WhatsApp channel has all it needs."""
+        return not list_unset(self, WHATSAPP_NEEDS)
+
+    @property
+    def listen_url(self) -> str | None:
+        """Where LISTEN and migrations connect to."""
+        url = self.database_direct_url or self.database_url
+        return url.get_secret_value() if url else None
+
+    @property
+    def query_url(self) -> str | None:
+        """Where everything else connects to."""
+        return self.database_url.get_secret_value() if self.database_url else None
+
+
+def read_settings(environ: Mapping[str, str]) -> Settings:
+    """The settings of an environment. Raises SettingsError, one line, at the first variable that cannot be used."""
+    given: dict[str, Any] = {
+        name: environ[name.upper()].strip() for name in Settings.model_fields if environ.get(name.upper(), "").strip()
+    }
+    if environ.get("RENDER", "").lower() == "true":
+        given = {"host": "0.0.0.0", "forwarded_allow_ips": "*"} | given  # noqa: S104 (Render's proxy is in front)
+    if "public_base_url" not in given:
+        given["public_base_url"] = environ.get("RENDER_EXTERNAL_URL") or f"http://localhost:{given.get('port', 8000)}"
+    try:
+        return Settings(**given)
+    except ValidationError as error:
+        raise SettingsError(explain(error)) from None
+
+
+def explain(error: ValidationError) -> str:
+    """The first mistake in words. Pydantic's own message is used only where it cannot repeat the value."""
+    first = error.errors(include_input=False, include_url=False)[0]
+    name = str(first["loc"][0]).upper()
+    limits = first.get("ctx", {})
+    match first["type"]:
+        case "value_error":
+            wanted = str(limits["error"])
+        case "literal_error":
+            wanted = f"must be {limits['expected']}"
+        case "string_pattern_mismatch":
+            wanted = f"does not look right, it must match {limits['pattern']}"
+        case kind if "parsing" in kind or kind.endswith("_type"):
+            wanted = "must be a number"
+        case _:
+            wanted = first["msg"].replace("Input should", "must").replace("String should", "must")
+    return f"{name}: {wanted}"
+
+
+GMAIL_NEEDS = ("gmail_address", "gmail_client_id", "gmail_client_secret", "gmail_refresh_token")
+WHATSAPP_NEEDS = ("twilio_account_sid", "twilio_auth_token", "twilio_whatsapp_from")
+
+
+def list_unset(settings: Settings, names: tuple[str, ...]) -> list[str]:
+    """Those of the named settings that are unset, as environment variables."""
+    return [name.upper() for name in names if getattr(settings, name) is None]
+
+
+def missing(settings: Settings) -> list[str]:
+    """What is off and which setting would turn it on, one line each."""
+    lines: list[str] = []
+    for channel, needs in (("Gmail", GMAIL_NEEDS), ("WhatsApp", WHATSAPP_NEEDS)):
+        if unset := list_unset(settings, needs):
+            lines.append(f"{channel} is off: set {', '.join(unset)}")
+    if settings.has_gmail and (unset := list_unset(settings, ("gmail_pubsub_topic", "gmail_pubsub_service_account"))):
+        lines.append(f"Gmail push is off, the mailbox is polled: set {', '.join(unset)}")
+    if not settings.has_model:
+        unset = list_unset(settings, ("openai_api_key", "openai_model"))
+        lines.append(f"no model is set, the offline model answers: set {', '.join(unset)}")
+    unset = list_unset(settings, ("fallback_base_url", "fallback_model"))
+    if len(unset) == 1:
+        lines.append(f"the fallback model is off: set {', '.join(unset)}")
+    if settings.admin_token is None:
+        lines.append("the staff routes are closed: set ADMIN_TOKEN")
+    return lines

@@ -1,0 +1,69 @@
+"use strict";
+
+// Shows new messages without a reload and without touching what the customer is typing.
+const ticket = document.getElementById("ticket");
+const list = document.getElementById("messages");
+const reply = document.getElementById("reply");
+const parse = (text) => new DOMParser().parseFromString(text, "text/html");
+
+function show(fresh) {
+  const next = fresh.getElementById("ticket");
+  if (!next) return;
+  const isAtEnd = window.innerHeight + window.scrollY >= document.body.scrollHeight - 80;
+  const items = [...fresh.querySelectorAll("#messages > li")];
+  const known = new Set(items.map((item) => item.id));
+  for (const item of [...list.children]) if (!known.has(item.id)) item.remove();
+  items.forEach((item, place) => {
+    const shown = document.getElementById(item.id);
+    if (!shown) list.insertBefore(document.importNode(item, true), list.children[place] ?? null);
+    else if (shown.innerHTML !== item.innerHTML) shown.replaceWith(document.importNode(item, true));
+  });
+  for (const id of ["standing", "working"]) {
+    const [old, now] = [document.getElementById(id), fresh.getElementById(id)];
+    old.className = now.className;
+    if (old.innerHTML !== now.innerHTML) old.innerHTML = now.innerHTML;
+  }
+  ticket.dataset.stamp = next.dataset.stamp;
+  if (isAtEnd) list.lastElementChild?.scrollIntoView({ block: "nearest" });
+}
+
+async function refresh() {
+  const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
+  if (answer.ok) show(parse(await answer.text()));
+}
+
+new EventSource(ticket.dataset.events).addEventListener("change", (change) => {
+  if (change.data !== ticket.dataset.stamp) refresh().catch(() => {});
+});
+
+function complain(html) {
+  const errors = document.getElementById("reply-errors");
+  errors.innerHTML = html;
+  errors.firstElementChild?.focus();
+}
+
+async function send() {
+  const body = new URLSearchParams(new FormData(reply));
+  const answer = await fetch(reply.action, { method: "POST", body, headers: { Accept: "text/html" } });
+  const fresh = parse(await answer.text());
+  show(fresh);
+  const id = fresh.querySelector("#reply [name=submission_id]");
+  if (id) reply.elements.submission_id.value = id.value;
+  if (answer.ok) reply.elements.message.value = "";
+  const told = fresh.getElementById("reply-errors")?.innerHTML ?? fresh.getElementById("problem")?.outerHTML;
+  complain(told ?? "");
+}
+
+reply?.addEventListener("submit", async (submission) => {
+  submission.preventDefault();
+  const button = reply.querySelector("button");
+  button.disabled = true;
+  try {
+    await send();
+  } catch {
+    complain("<div class='summary' role='alert' tabindex='-1'></div>");
+    document.querySelector("#reply-errors > div").textContent = reply.dataset.offline;
+  } finally {
+    button.disabled = false;
+  }
+});

@@ -1,0 +1,150 @@
+"""Settings into a worker: the models, the embedder, the handlers. Only commands that need a worker import this."""
+
+import asyncio
+import os
+import secrets
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+from functools import partial
+from urllib.parse import urlsplit
+
+from openai import AsyncOpenAI
+
+from agent.assess import Assessor
+from agent.classify import EXAMPLES, Classifier
+from agent.embeddings import Embedder, OpenAIEmbedder, find_local_embedder
+from agent.loop import Limits
+from agent.models.base import Model
+from agent.models.offline import OfflineModel
+from agent.models.openai import ModelEndpoint, open_openai_model
+from agent.prices import load_prices
+from app.database import Database
+from app.settings import Settings, SettingsError
+from db.listen import listen
+from db.pool import UNAVAILABLE, Pool, acquire
+from db.queue import REPLY_CHANNEL, WORK_CHANNEL, notify
+from worker.jobs.upkeep import IndexArticle, Sweep
+from worker.loop import Worker, WorkerSettings
+from worker.schedule import run_schedule
+from worker.turn import TurnRunner
+
+
+def open_models(settings: Settings) -> tuple[Model, ...]:
+    """The chain a turn goes down: primary, second provider, offline. The last needs no key and always answers."""
+    endpoints = []
+    if settings.has_model:
+        key = settings.openai_api_key
+        endpoints.append(
+            ModelEndpoint(
+                base_url=settings.openai_base_url,
+                api_key=key.get_secret_value() if key else "none",
+                model=settings.openai_model or "",
+                wire=settings.openai_wire,
+            )
+        )
+    if settings.has_fallback:
+        key = settings.fallback_api_key
+        endpoints.append(
+            ModelEndpoint(
+                base_url=settings.fallback_base_url,
+                api_key=key.get_secret_value() if key else "none",
+                model=settings.fallback_model or "",
+                wire="auto",
+            )
+        )
+    return (*(open_openai_model(endpoint) for endpoint in endpoints), OfflineModel())
+
+
+def open_embedder(settings: Settings) -> Embedder | None:
+    """Where vectors come from; None where text search alone must do. SettingsError for a choice that cannot be."""
+    wish, key = settings.embeddings, settings.openai_api_key
+    if wish == "off":
+        return None
+    if wish == "openai" or (wish == "auto" and key is not None and settings.openai_base_url is None):
+        if key is None:
+            raise SettingsError("EMBEDDINGS: openai needs OPENAI_API_KEY")
+        client = AsyncOpenAI(api_key=key.get_secret_value(), base_url=settings.openai_base_url, max_retries=0)
+        return OpenAIEmbedder(client, settings.embedding_model or "text-embedding-3-small")
+    local = find_local_embedder()
+    if local is None and wish == "local":
+        raise SettingsError("EMBEDDINGS: local needs the packages of requirements-local.txt, run make install")
+    return local
+
+
+@dataclass(frozen=True, slots=True)
+class Agent:
+    """What answers: made once per process, shared by all turns."""
+
+    models: tuple[Model, ...]
+    embedder: Embedder | None
+    assessor: Assessor
+
+
+def open_agent(settings: Settings) -> Agent:
+    """The models, the embedder and the pre-pass of these settings."""
+    return Agent(open_models(settings), open_embedder(settings), Assessor(Classifier.load(EXAMPLES)))
+
+
+async def announce(pool: Pool, reference: str) -> None:
+    """Tell the pages that show this thread; only a hint, so a failure is nobody's problem."""
+    try:
+        async with acquire(pool) as conn:
+            await notify(conn, REPLY_CHANNEL, reference)
+    except UNAVAILABLE:
+        return
+
+
+def make_turn_runner(settings: Settings, pool: Pool, agent: Agent) -> TurnRunner:
+    """What answers inbound messages."""
+    host = urlsplit(settings.public_base_url).hostname
+    return TurnRunner(
+        pool=pool,
+        models=agent.models,
+        embedder=agent.embedder,
+        assessor=agent.assessor,
+        prices=load_prices(),
+        limits=Limits(usd=Decimal(str(settings.turn_budget_usd))),
+        company=settings.company_name,
+        ticket_prefix=settings.ticket_prefix,
+        allowed_links=(host,) if host else (),
+        daily_budget_usd=Decimal(str(settings.daily_budget_usd)),
+        announce=partial(announce, pool),
+    )
+
+
+def make_worker(settings: Settings, database: Database, pool: Pool, agent: Agent) -> Worker:
+    """A worker over an open pool. Run it with `await worker.run()`; `worker.stop()` ends it."""
+    worker = Worker(
+        pool=pool,
+        handlers={
+            "inbound": make_turn_runner(settings, pool, agent),
+            "index_article": IndexArticle(pool, agent.embedder),
+            "sweep": Sweep(pool),
+        },
+        settings=WorkerSettings(
+            name=f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(2)}",
+            concurrency=settings.worker_concurrency,
+            lease=timedelta(seconds=settings.worker_lease_seconds),
+            poll=timedelta(seconds=settings.poll_seconds),
+        ),
+    )
+    worker.side_tasks = (
+        partial(listen, database.listen_url, WORK_CHANNEL, lambda _: worker.wake.set()),
+        partial(run_schedule, pool),
+    )
+    return worker
+
+
+@asynccontextmanager
+async def running_worker(worker: Worker) -> AsyncIterator[asyncio.Task[None]]:
+    """The worker at work for the length of the block; it is stopped and waited for at the end."""
+    task = asyncio.create_task(worker.run())
+    try:
+        yield task
+    finally:
+        worker.stop()
+        await task

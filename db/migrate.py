@@ -1,0 +1,86 @@
+"""Brings a database to the schema this code was written for."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from db.errors import SchemaMismatch
+from db.pool import Connection
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+LOCK = 7_358_114  # any number, the same for every process of ours
+LOCK_TIMEOUT = "60s"
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """One numbered file; its checksum tells whether it is still the file that was applied."""
+
+    version: int
+    name: str
+    sql: str
+
+    @property
+    def checksum(self) -> str:
+        return hashlib.sha256(self.sql.encode()).hexdigest()
+
+
+def list_migrations(folder: Path = MIGRATIONS) -> list[Migration]:
+    """The numbered .sql files of a folder, in order."""
+    files = sorted(folder.glob("[0-9][0-9][0-9][0-9]_*.sql"))
+    return [Migration(int(file.name[:4]), file.stem, file.read_text()) for file in files]
+
+
+async def migrate(conn: Connection, folder: Path = MIGRATIONS) -> list[str]:
+    """Apply what is missing, each file in a transaction of its own, and return the names applied.
+
+    Started by two processes at once, one applies and the other waits up to 60 s. Raises SchemaMismatch when the
+    database is newer than this code, or when an applied file was changed since.
+    """
+    applied: list[str] = []
+    for migration in list_migrations(folder):
+        async with conn.transaction():
+            # a transaction's lock, not a session's: it also holds behind a connection pooler
+            await conn.execute(f"set local lock_timeout = '{LOCK_TIMEOUT}'")
+            await conn.execute("select pg_advisory_xact_lock($1)", LOCK)
+            await conn.execute(
+                """
+                create table if not exists schema_migrations (
+                  version int primary key, name text not null, checksum text not null,
+                  applied_at timestamptz not null default now())
+                """
+            )
+            if await is_applied(conn, migration, newest=list_migrations(folder)[-1].version):
+                continue
+            await conn.execute(migration.sql)
+            await conn.execute(
+                "insert into schema_migrations (version, name, checksum) values ($1, $2, $3)",
+                migration.version,
+                migration.name,
+                migration.checksum,
+            )
+            applied.append(migration.name)
+    return applied
+
+
+async def is_applied(conn: Connection, migration: Migration, *, newest: int) -> bool:
+    """Whether the database has this migration; raises SchemaMismatch when the two disagree about it."""
+    there = await conn.fetchval("select max(version) from schema_migrations")
+    if there is not None and there > newest:
+        raise SchemaMismatch(f"the database has schema {there}, this code knows {newest}: deploy the newer code")
+    checksum = await conn.fetchval("select checksum from schema_migrations where version = $1", migration.version)
+    if checksum is not None and checksum != migration.checksum:
+        raise SchemaMismatch(f"{migration.name} was changed after it was applied: add a new migration instead")
+    return checksum is not None
+
+
+async def check_schema(conn: Connection) -> None:
+    """Raises SchemaMismatch unless the database has exactly, or compatibly more than, nothing less than our schema."""
+    newest = list_migrations()[-1].version
+    there = await conn.fetchval("select case when to_regclass('schema_migrations') is null then 0 end")
+    if there is None:
+        there = await conn.fetchval("select coalesce(max(version), 0) from schema_migrations")
+    if there > newest:
+        raise SchemaMismatch(f"the database has schema {there}, this code knows {newest}: deploy the newer code")
+    if there < newest:
+        raise SchemaMismatch(f"the database has schema {there}, this code needs {newest}: run python -m app migrate")

@@ -1,0 +1,219 @@
+"""The queue: work waits in lanes; a lane is claimed whole, held under a lease, and freed by the commit of its work."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from db.pool import Connection
+
+WORK_CHANNEL = "deskhand_work"
+"""Notified when work was queued."""
+REPLY_CHANNEL = "deskhand_reply"
+"""Notified with the reference of a thread that changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One row of message_queue that was claimed. `waited_ms` counts from its acceptance to the claim."""
+
+    id: int
+    kind: str
+    payload: dict[str, Any]
+    created_at: datetime
+    waited_ms: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ClaimedLane:
+    """A lane in our hands until its lease ends: what waits in it, oldest first, never empty. Each claim is its own."""
+
+    lane: str
+    token: int
+    """Fencing token: whoever shows an older one changes nothing."""
+    priority: int
+    attempts: int
+    """Claims since the last success, this one included."""
+    failure: str | None
+    """What went wrong the last time."""
+    run_at: datetime
+    jobs: tuple[Job, ...]
+
+    @property
+    def job_ids(self) -> list[int]:
+        return [job.id for job in self.jobs]
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """Work that was given up, with the reason."""
+
+    id: int
+    lane: str
+    kind: str
+    payload: dict[str, Any]
+    attempts: int
+    error: str
+    created_at: datetime
+    failed_at: datetime
+
+
+async def add_work(
+    conn: Connection, lane: str, kind: str, payload: dict[str, Any], *, dedupe_key: str, priority: int = 1
+) -> int | None:
+    """Queue one piece of work and return its id; None when the same work waits, was done or is a dead letter."""
+    new_id: int | None = await conn.fetchval(
+        "select add_work($1, $2, $3, $4, $5)", lane, kind, priority, dedupe_key, payload
+    )
+    return new_id
+
+
+async def claim_lanes(
+    conn: Connection, *, worker: str, lanes: int, messages: int, lease: timedelta, floor: datetime | None = None
+) -> list[ClaimedLane]:
+    """Lease up to `lanes` lanes: first those whose holder died, then by priority and age.
+
+    messages: how many of a lane's messages one turn takes.
+    floor: lanes due before it are left for a later claim; None looks at all. Advancing it keeps a long-held snapshot
+    (a dump, a report) from making every claim wade through dead index entries.
+    """
+    rows = await conn.fetch(
+        "select * from claim_lanes($1, $2, $3, $4, coalesce($5, '-infinity'::timestamptz))",
+        worker,
+        lanes,
+        messages,
+        lease,
+        floor,
+    )
+    claimed: dict[str, list[Any]] = {}
+    for row in rows:
+        claimed.setdefault(row["lane"], []).append(row)
+    return [read_lane(lane_rows) for lane_rows in claimed.values()]
+
+
+def read_lane(rows: list[Any]) -> ClaimedLane:
+    first = rows[0]
+    jobs = tuple(Job(row["id"], row["kind"], row["payload"], row["created_at"], row["waited_ms"]) for row in rows)
+    return ClaimedLane(
+        first["lane"], first["token"], first["priority"], first["attempts"], first["last_error"], first["run_at"], jobs
+    )
+
+
+async def extend_leases(conn: Connection, *, worker: str, held: dict[str, int], lease: timedelta) -> set[str]:
+    """Heartbeat: hold `held` (lane to token) for another `lease`, and say that the worker lives.
+
+    Returns the lanes still ours; what is missing was lost, and its work must be dropped.
+    """
+    rows = await conn.fetch(
+        """
+        with alive as (
+          insert into workers (name, running) values ($1, cardinality($2::text[]))
+          on conflict (name) do update set heartbeat_at = clock_timestamp(), running = excluded.running)
+        update lanes l set lease_until = clock_timestamp() + $4
+          from unnest($2::text[], $3::bigint[]) as h (lane, token)
+         where l.lane = h.lane and l.token = h.token
+        returning l.lane
+        """,
+        worker,
+        [lane.lane for lane in held],
+        [lane.token for lane in held],
+        lease,
+    )
+    return {row["lane"] for row in rows}
+
+
+async def leave_fleet(conn: Connection, *, worker: str) -> None:
+    """Say that the worker is gone, so that nobody is alarmed at its silence."""
+    await conn.execute("delete from workers where name = $1", worker)
+
+
+async def release_lane(
+    conn: Connection,
+    lane: ClaimedLane,
+    *,
+    pause: timedelta = timedelta(0),
+    failure: str | None = None,
+    tries: int | None = None,
+) -> bool:
+    """Give a lane back undone, due after `pause`. False when the lease was lost.
+
+    A `failure` counts as a try, or as `tries` when more of them will not help; without one the claim is taken back.
+    """
+    released: bool = await conn.fetchval(
+        "select release_lane($1, $2, $3, $4, $5)", lane.lane, lane.token, pause, failure, tries
+    )
+    return released
+
+
+async def finish_work(conn: Connection, lane: ClaimedLane) -> bool:
+    """Take a lane's done rows off the queue and free it. False when the lease was lost: then nothing changed."""
+    finished: bool = await conn.fetchval("select finish_work($1, $2, $3)", lane.lane, lane.token, lane.job_ids)
+    return finished
+
+
+async def bury_work(conn: Connection, lane: ClaimedLane, *, error: str) -> bool:
+    """Make dead letters of rows that will never work and free the lane. False when the lease was lost."""
+    buried: bool = await conn.fetchval("select finish_work($1, $2, $3, $4)", lane.lane, lane.token, lane.job_ids, error)
+    return buried
+
+
+async def list_dead(conn: Connection, *, kind: str | None = None) -> list[DeadLetter]:
+    """Dead letters, latest first; of one kind, or all."""
+    rows = await conn.fetch(
+        """
+        select id, lane, kind, payload, attempts, error, created_at, failed_at from dead_letters
+         where $1::text is null or kind = $1 order by id desc
+        """,
+        kind,
+    )
+    return [DeadLetter(**row) for row in rows]
+
+
+async def find_dead(conn: Connection, dead_id: int) -> DeadLetter | None:
+    """One dead letter with its payload."""
+    row = await conn.fetchrow(
+        """
+        select id, lane, kind, payload, attempts, error, created_at, failed_at from dead_letters where id = $1
+        """,
+        dead_id,
+    )
+    return DeadLetter(**row) if row else None
+
+
+async def requeue_dead(conn: Connection, dead_id: int) -> bool:
+    """Put a dead letter back on the queue. False when there is none of that id."""
+    requeued: bool = await conn.fetchval("select requeue_dead($1)", dead_id)
+    return requeued
+
+
+async def add_scheduled(conn: Connection) -> list[str]:
+    """Queue the upkeep whose time has come, once for all workers, and return its names."""
+    rows = await conn.fetch(
+        """
+        with due as (
+          update schedules set next_run_at = now() + every where next_run_at <= now() returning name)
+        select name, add_work('job:' || name, name, 2, 'job:' || name, '{}') from due
+        """
+    )
+    return [row["name"] for row in rows]
+
+
+async def sweep_queue(conn: Connection, *, limit: int = 1000) -> int:
+    """Forget lanes idle for a day, quotas untouched for a week, workers silent for an hour; returns lanes removed."""
+    removed: int = await conn.fetchval(
+        """
+        with idle as (
+          select lane from lanes where pending = 0 and lease_until is null and run_at < now() - interval '1 day'
+           limit $1 for update skip locked),
+        gone as (delete from lanes l using idle where l.lane = idle.lane returning 1),
+        stale as (delete from quotas where updated_at < now() - interval '7 days'),
+        silent as (delete from workers where heartbeat_at < now() - interval '1 hour')
+        select count(*) from gone
+        """,
+        limit,
+    )
+    return removed
+
+
+async def notify(conn: Connection, channel: str, payload: str = "") -> None:
+    """A hint to whoever listens. Never inside a transaction that wrote: there it would make all commits queue up."""
+    await conn.execute("select pg_notify($1, $2)", channel, payload)

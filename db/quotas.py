@@ -1,0 +1,11 @@
+"""Rate limits: a bucket that refills evenly, and a row that must be won."""
+
+from datetime import timedelta
+
+from db.pool import Connection
+
+
+async def win_quota(conn: Connection, key: str, *, capacity: int, window: timedelta) -> timedelta | None:
+    """Take one of `capacity` per `window`; None when won, otherwise how long to wait."""
+    wait: timedelta | None = await conn.fetchval("select win_quota($1, $2, $3)", key, capacity, window)
+    return wait

@@ -1,0 +1,116 @@
+"""Stand-ins for what is outside of this project, and shorthand to drive what is inside."""
+
+import json
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+from uuid import uuid4
+
+from agent.assess import Assessor
+from agent.classify import EXAMPLES, Classifier
+from agent.loop import Limits
+from agent.models.base import Item, Model, ToolCall
+from db import queue
+from db.pool import Connection, Pool
+from db.queue import ClaimedLane
+from worker.turn import TurnRunner
+
+ASSESSOR = Assessor(Classifier.load(EXAMPLES))
+
+
+def call(name: str, **arguments: Any) -> list[Item]:
+    """A model's step with one tool call in it."""
+    return [ToolCall(f"call_{uuid4().hex[:8]}", name, json.dumps(arguments))]
+
+
+def search_for(query: str) -> list[Item]:
+    return call("search_knowledge_base", query=query, category=None)
+
+
+def reply_with(
+    body: str, citations: tuple[str, ...] = (), kind: str = "acknowledgement", language: str = "en"
+) -> list[Item]:
+    return call("send_response", body=body, citations=list(citations), kind=kind, resolves=False, language=language)
+
+
+def hand_over(reason_code: str = "customer_request", category: str = "general") -> list[Item]:
+    return call(
+        "escalate_to_human",
+        category=category,
+        reason_code=reason_code,
+        priority="high",
+        handoff_note="The customer wants a person.",
+        customer_message="A colleague takes over.",
+    )
+
+
+def make_runner(pool: Pool, *models: Model, limits: Limits | None = None, daily_budget: str = "5") -> TurnRunner:
+    """The real turn runner with these models and no embedder."""
+
+    async def tell_nobody(_: str) -> None:
+        return None
+
+    return TurnRunner(
+        pool=pool,
+        models=models,
+        embedder=None,
+        assessor=ASSESSOR,
+        prices={},
+        limits=limits or Limits(),
+        company="Tidefern",
+        ticket_prefix="TF",
+        allowed_links=("localhost",),
+        daily_budget_usd=Decimal(daily_budget),
+        announce=tell_nobody,
+    )
+
+
+async def submit(conn: Connection, message: str, *, plan: str | None = "pro", email: str = "ana@example.com") -> str:
+    """A web form sent in; returns the ticket's reference."""
+    form = {
+        "submission_key": uuid4().hex,
+        "submission_hash": "00",
+        "prefix": "TF",
+        "plan": plan,
+        "ip_key": uuid4().hex,
+        "address_key": uuid4().hex,
+        "subject": "A question",
+        "category": None,
+        "message": message,
+        "external_id": uuid4().hex,
+        "email": email,
+        "name": "Ana Lima",
+    }
+    outcome = await conn.fetchval("select submit_form($1)", form)
+    return str(outcome["reference"])
+
+
+async def write_again(conn: Connection, reference: str, message: str) -> None:
+    """What the customer adds on the ticket page."""
+    added = {
+        "reference": reference,
+        "message": message,
+        "external_id": uuid4().hex,
+        "ip_key": uuid4().hex,
+        "quiet_seconds": 0,
+    }
+    await conn.fetchval("select add_web_message($1)", added)
+
+
+async def claim_one(pool: Pool, *, worker: str = "w", lease: timedelta = timedelta(minutes=1)) -> ClaimedLane:
+    """The lane that goes first: a customer before any upkeep."""
+    async with pool.acquire() as conn:
+        [lane] = await queue.claim_lanes(conn, worker=worker, lanes=1, messages=20, lease=lease)
+    return lane
+
+
+async def list_replies(conn: Connection, reference: str) -> list[str]:
+    """What the customer was told, oldest first."""
+    rows = await conn.fetch(
+        """
+        select body from messages m join tickets t using (conversation_id)
+         where t.reference = $1 and direction = 'outbound' order by m.sent_at, m.id
+        """,
+        reference,
+    )
+    return [row["body"] for row in rows]

@@ -1,0 +1,289 @@
+"""Promises of a turn: all of it or nothing of it, once, and never over a person's head."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from agent.loop import Limits
+from agent.models.base import Item, ModelFailure, ModelReply, ModelRequest, Text, ToolResult, Usage
+from agent.models.scripted import ScriptedModel
+from agent.text import plain_text
+from app.knowledge_files import SAMPLE_COMPANY, import_files
+from db import queue
+from db.errors import LeaseLost
+from db.pool import Connection, Pool
+from tests.fakes import (
+    call,
+    claim_one,
+    hand_over,
+    list_replies,
+    make_runner,
+    reply_with,
+    search_for,
+    submit,
+    write_again,
+)
+
+THANKS = "You are welcome."
+
+
+async def count(conn: Connection, table: str) -> int:
+    return int(await conn.fetchval(f"select count(*) from {table}"))  # noqa: S608 (names of our own tables)
+
+
+async def test_a_turn_leaves_everything_it_did_in_one_commit(pool: Pool, conn: Connection) -> None:
+    reference = await submit(conn, "Hello there")
+    await make_runner(pool, ScriptedModel([reply_with("Hello, what can we do for you?")])).run(await claim_one(pool))
+    assert await list_replies(conn, reference) == ["Hello, what can we do for you?"]
+    ticket = await conn.fetchrow("select status, first_response_met_at, customer_id from tickets")
+    assert ticket is not None
+    assert ticket["status"] == "answered"
+    assert None not in (ticket["first_response_met_at"], ticket["customer_id"])
+    turn = await conn.fetchrow("select state, outcome, model from turns")
+    assert turn is not None
+    assert tuple(turn) == ("done", "acknowledged", "scripted")
+    for table, rows in {"message_queue": 0, "messages": 2, "turn_steps": 1, "agent_metrics": 1, "customers": 1}.items():
+        assert await count(conn, table) == rows, table
+    assert await count(conn, "waiting_customers") == 0
+
+
+async def test_a_commit_that_fails_half_way_leaves_nothing(pool: Pool, conn: Connection) -> None:
+    await submit(conn, "Hello there")
+    await conn.execute("alter table agent_metrics add constraint broken check (waiting_ms < 0)")
+    lane = await claim_one(pool)
+    with pytest.raises(Exception, match="broken"):
+        await make_runner(pool, ScriptedModel([reply_with(THANKS)])).run(lane)
+    assert await count(conn, "messages") == 0
+    assert await count(conn, "message_queue") == 1
+    assert await conn.fetchval("select status from tickets") == "open"
+
+
+async def test_a_worker_whose_lease_was_taken_over_keeps_nothing(pool: Pool, conn: Connection) -> None:
+    reference = await submit(conn, "Hello there")
+    late = await claim_one(pool, worker="late", lease=timedelta(0))
+    held = await claim_one(pool, worker="holder")
+    with pytest.raises(LeaseLost):
+        await make_runner(pool, ScriptedModel([reply_with("late")])).run(late)
+    await make_runner(pool, ScriptedModel([reply_with("in time")])).run(held)
+    assert await list_replies(conn, reference) == ["in time"]
+
+
+async def test_a_lease_lost_in_the_middle_of_a_turn_keeps_nothing(pool: Pool, conn: Connection) -> None:
+    reference = await submit(conn, "Hello there")
+    lane = await claim_one(pool)
+
+    async def lose_it() -> None:
+        await conn.execute("update lanes set lease_until = now() - interval '1 second'")
+        await make_runner(pool, ScriptedModel([reply_with("the other one")])).run(await claim_one(pool, worker="b"))
+
+    with pytest.raises(LeaseLost):
+        await make_runner(pool, Interrupted([reply_with("mine")], lose_it)).run(lane)
+    assert await list_replies(conn, reference) == ["the other one"]
+
+
+class Interrupted:
+    """A model during whose first call something happens."""
+
+    name = "interrupted"
+
+    def __init__(self, replies: list[list[Item]], happens: Callable[[], Awaitable[None]]) -> None:
+        self.script = ScriptedModel(replies)
+        self.happens = happens
+
+    async def reply(self, request: ModelRequest) -> ModelReply:
+        if not self.script.requests:
+            await self.happens()
+        return await self.script.reply(request)
+
+
+async def test_a_reply_is_dropped_when_a_person_took_over_meanwhile(pool: Pool, conn: Connection) -> None:
+    reference = await submit(conn, "Hello there")
+
+    async def take_over() -> None:
+        await conn.execute("update conversations set handler = 'human', epoch = epoch + 1")
+
+    await make_runner(pool, Interrupted([reply_with("too late")], take_over)).run(await claim_one(pool))
+    assert await list_replies(conn, reference) == []
+    assert await conn.fetchval("select state from turns") == "silenced"
+    # the message itself is kept for the person, by a turn that says nothing
+    await make_runner(pool, ScriptedModel([])).run(await claim_one(pool))
+    assert await list_replies(conn, reference) == []
+    assert await count(conn, "messages") == 1
+    assert await count(conn, "message_queue") == 0
+    assert await conn.fetchval("select waits_for from waiting_customers") == "person"
+
+
+async def test_a_reply_is_dropped_when_the_customer_wrote_again_and_the_next_one_covers_both(
+    pool: Pool, conn: Connection
+) -> None:
+    reference = await submit(conn, "Hello there")
+
+    async def write() -> None:
+        await write_again(conn, reference, "One more thing")
+
+    await make_runner(pool, Interrupted([reply_with("stale")], write)).run(await claim_one(pool))
+    assert await list_replies(conn, reference) == []
+    model = ScriptedModel([reply_with("for both")])
+    await make_runner(pool, model).run(await claim_one(pool))
+    assert await list_replies(conn, reference) == ["for both"]
+    assert [line.text for line in model.requests[0].brief.burst] == ["Hello there", "One more thing"]
+    assert await conn.fetchval("select array_agg(state order by started_at) from turns") == ["superseded", "done"]
+
+
+async def test_a_customer_who_never_stops_writing_is_answered_after_two_dropped_replies(
+    pool: Pool, conn: Connection
+) -> None:
+    reference = await submit(conn, "Hello there")
+
+    async def write() -> None:
+        await write_again(conn, reference, "And another thing")
+
+    for reply in ("first", "second", "third"):
+        await make_runner(pool, Interrupted([reply_with(reply)], write)).run(await claim_one(pool))
+    assert await list_replies(conn, reference) == ["third"]
+    assert await count(conn, "message_queue") == 1, "the newest message waits for a turn of its own"
+
+
+def crash(_: ModelRequest) -> list[Item]:
+    raise ConnectionResetError
+
+
+async def test_a_turn_goes_on_after_its_last_step_and_pays_for_none_twice(pool: Pool, conn: Connection) -> None:
+    reference = await submit(conn, "Hello there")
+    crashed = ScriptedModel([search_for("hello"), call("analyze_sentiment", message_ref=None), crash])
+    lane = await claim_one(pool, lease=timedelta(0))
+    with pytest.raises(ConnectionResetError):
+        await make_runner(pool, crashed).run(lane)
+    resumed = ScriptedModel([reply_with(THANKS)])
+    await make_runner(pool, resumed).run(await claim_one(pool, worker="b"))
+    assert len(resumed.requests) == 1
+    assert await list_replies(conn, reference) == [THANKS]
+    assert await conn.fetchval("select array_agg(step order by step) from turn_steps") == [1, 2, 3]
+    assert await conn.fetchval("select attempts from turns") == 2
+
+
+async def test_an_answer_cites_the_passage_and_version_it_stands_on(pool: Pool, conn: Connection) -> None:
+    await import_files(pool, [SAMPLE_COMPANY])
+    reference = await submit(conn, "How do I reset my password?")
+    model = ScriptedModel([search_for("reset password"), answer_with_first_passage])
+    await make_runner(pool, model).run(await claim_one(pool))
+    citations = await conn.fetchval("select citations from messages where direction = 'outbound'")
+    assert [(c["slug"], c["version"]) for c in citations] == [("reset-password", 1)]
+    assert len(await list_replies(conn, reference)) == 1
+
+
+def answer_with_first_passage(request: ModelRequest) -> list[Item]:
+    [result] = [item for item in request.items if isinstance(item, ToolResult)]
+    first = json.loads(result.output)["results"][0]
+    return reply_with(plain_text(first["text"].split("\n")[0]), ("K1",), kind="answer")
+
+
+async def test_a_person_is_called_with_route_due_time_and_a_word_to_the_customer(pool: Pool, conn: Connection) -> None:
+    reference = await submit(conn, "Let me talk to a person")
+    await make_runner(pool, ScriptedModel([hand_over()])).run(await claim_one(pool))
+    assert await list_replies(conn, reference) == ["A colleague takes over."]
+    ticket = await conn.fetchrow("select status, team, priority, person_due_at, handoff_note from tickets")
+    assert ticket is not None
+    assert (ticket["status"], ticket["team"]) == ("escalated", "support")
+    assert ticket["priority"] >= 8
+    assert ticket["person_due_at"] is not None
+    waiting = await conn.fetchrow("select waits_for, is_unseen, reference from waiting_customers")
+    assert waiting is not None
+    assert tuple(waiting) == ("person", False, reference)
+
+
+async def test_the_agent_is_silent_while_a_person_has_the_conversation(pool: Pool, conn: Connection) -> None:
+    reference = await submit(conn, "Let me talk to a person")
+    await make_runner(pool, ScriptedModel([hand_over()])).run(await claim_one(pool))
+    await write_again(conn, reference, "Are you there?")
+    await make_runner(pool, ScriptedModel([])).run(await claim_one(pool))
+    assert len(await list_replies(conn, reference)) == 1
+    assert await conn.fetchval("select array_agg(outcome order by started_at) from turns") == ["escalated", "silent"]
+
+
+LIMIT_CASES: dict[str, tuple[list[Any], Limits, str]] = {
+    "a model that loops": ([search_for(f"words {n}") for n in range(20)], Limits(steps=20), "limit: tool_calls"),
+    "a model that repeats itself": ([search_for("same") for _ in range(20)], Limits(steps=4, tool_calls=99), "limit: steps"),
+    "a model that calls unknown tools": ([call("refund_everybody") for _ in range(20)], Limits(steps=4), "limit: steps"),
+    "a model that writes rubbish": ([[Text("assistant", "As of 2031 it costs $991.")] for _ in range(9)], Limits(), "limit: rejected_replies"),
+    "a model that says nothing": ([[] for _ in range(9)], Limits(), "limit: rejected_replies"),
+    "a model that times out": ([ModelFailure("timeout", "too slow")], Limits(), "limit: models"),
+    "a turn out of time": ([search_for("x")], Limits(turn=timedelta(seconds=1)), "limit: seconds"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", LIMIT_CASES)
+async def test_every_limit_ends_at_a_person_and_the_customer_is_told(pool: Pool, conn: Connection, case: str) -> None:
+    replies, limits, error = LIMIT_CASES[case]
+    reference = await submit(conn, "Something about my boards")
+    await make_runner(pool, ScriptedModel(list(replies)), limits=limits).run(await claim_one(pool))
+    assert len(await list_replies(conn, reference)) == 1
+    assert await conn.fetchval("select error from turns") == error
+    assert await conn.fetchval("select status from tickets") == "escalated"
+    assert await conn.fetchval("select handler from conversations") == "human"
+
+
+async def test_tokens_and_money_are_limits_too(pool: Pool, conn: Connection) -> None:
+    thirsty = ModelReply("scripted", tuple(search_for("boards")), usage=Usage(50_000, 10))
+    await submit(conn, "Something about my boards")
+    await make_runner(pool, ScriptedModel([thirsty, thirsty])).run(await claim_one(pool))
+    assert await conn.fetchval("select error from turns") == "limit: tokens"
+    assert await conn.fetchval("select input_tokens from turns") == 50_000
+    assert await conn.fetchval("select cost_usd from turns") is None, "an unknown price is null, not 0"
+
+
+async def test_a_second_model_goes_on_when_the_first_fails_and_the_answer_is_marked(
+    pool: Pool, conn: Connection
+) -> None:
+    reference = await submit(conn, "Hello there")
+    broken = ScriptedModel([ModelFailure("unavailable", "503")])
+    await make_runner(pool, broken, ScriptedModel([reply_with(THANKS)])).run(await claim_one(pool))
+    assert await list_replies(conn, reference) == [THANKS]
+    assert await conn.fetchval("select degraded from messages where direction = 'outbound'")
+
+
+async def test_no_connection_is_held_while_a_model_thinks(database_url: str, pool: Pool, conn: Connection) -> None:
+    await submit(conn, "Hello there")
+
+    async def look() -> None:
+        assert pool.get_idle_size() == pool.get_size() - 1, "only this test's own connection is out"
+
+    await make_runner(pool, Interrupted([reply_with(THANKS)], look)).run(await claim_one(pool))
+
+
+async def test_work_that_failed_too_often_goes_to_a_person_and_to_the_dead_letters(
+    pool: Pool, conn: Connection
+) -> None:
+    reference = await submit(conn, "Hello there")
+    await make_runner(pool, ScriptedModel([])).give_up(await claim_one(pool), "TimeoutError")
+    assert len(await list_replies(conn, reference)) == 1
+    assert await conn.fetchval("select error from dead_letters") == "TimeoutError"
+    assert await conn.fetchval("select status from tickets") == "escalated"
+    assert await count(conn, "message_queue") == 0
+
+
+async def test_when_the_money_of_the_day_is_spent_the_last_model_answers(pool: Pool, conn: Connection) -> None:
+    await conn.execute(
+        "insert into quotas (key, level, is_won) "
+        "values ('spend:' || to_char(now() at time zone 'UTC', 'YYYY-MM-DD'), 7, true)"
+    )
+    await submit(conn, "Hello there")
+    dear, free = ScriptedModel([reply_with("dear")]), ScriptedModel([reply_with("free")])
+    await make_runner(pool, dear, free).run(await claim_one(pool))
+    assert (len(dear.requests), len(free.requests)) == (0, 1)
+
+
+async def test_two_forms_of_one_address_are_one_customer_also_when_taken_up_at_once(
+    pool: Pool, conn: Connection
+) -> None:
+    for _ in range(2):
+        await submit(conn, "Hello there")
+    lanes = await queue.claim_lanes(conn, worker="w", lanes=2, messages=9, lease=timedelta(minutes=1))
+    await asyncio.gather(*(make_runner(pool, ScriptedModel([reply_with(THANKS)])).run(lane) for lane in lanes))
+    assert await count(conn, "customers") == 1
+    assert await count(conn, "customer_identifiers") == 1
+    assert await conn.fetchval("select count(distinct customer_id) from conversations") == 1

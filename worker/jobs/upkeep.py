@@ -1,0 +1,60 @@
+"""Work that no customer waits for."""
+
+from dataclasses import dataclass
+
+from agent import calibration, indexing
+from agent.embeddings import Embedder, EmbeddingUnavailable
+from db import embeddings, queue
+from db.errors import LeaseLost, RetryLater
+from db.pool import Pool, acquire
+from db.queue import ClaimedLane
+from worker.retry import retry_delay
+
+
+@dataclass(frozen=True, slots=True)
+class Upkeep:
+    """What the kinds of upkeep share: done means off the queue, given up means a dead letter."""
+
+    pool: Pool
+
+    async def finish(self, lane: ClaimedLane) -> None:
+        async with acquire(self.pool) as conn:
+            if not await queue.finish_work(conn, lane):
+                raise LeaseLost(lane.lane)
+
+    async def give_up(self, lane: ClaimedLane, error: str) -> None:
+        """Nobody waits for it: the dead letter tells the team."""
+        async with acquire(self.pool) as conn:
+            await queue.bury_work(conn, lane, error=error)
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep(Upkeep):
+    """Forgets what no longer matters: idle lanes, old quotas, silent workers."""
+
+    async def run(self, lane: ClaimedLane) -> None:
+        """Sweep one batch."""
+        async with acquire(self.pool) as conn:
+            await queue.sweep_queue(conn)
+        await self.finish(lane)
+
+
+@dataclass(frozen=True, slots=True)
+class IndexArticle(Upkeep):
+    """Makes the vectors of imported articles; the search finds their words meanwhile."""
+
+    embedder: Embedder | None
+
+    async def run(self, lane: ClaimedLane) -> None:
+        """Index the articles that wait, and measure the search anew once none is left."""
+        if self.embedder is not None:
+            try:
+                for job in lane.jobs:
+                    await indexing.index_article(self.pool, self.embedder, job.payload["article_id"])
+                async with acquire(self.pool) as conn:
+                    left = await embeddings.list_unindexed(conn, self.embedder.name)
+                if not left:
+                    await calibration.calibrate(self.pool, self.embedder)
+            except EmbeddingUnavailable as error:
+                raise RetryLater(str(error), delay=retry_delay(lane.attempts)) from error
+        await self.finish(lane)

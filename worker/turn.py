@@ -1,0 +1,235 @@
+"""One lane's waiting messages -> one turn of the agent -> one commit."""
+
+import logging
+import secrets
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any, cast
+
+from agent import loop
+from agent.assess import Assessor
+from agent.brief import Assessment, Author, Brief, ChannelLimits, Line
+from agent.effects import Escalate, dump_effect
+from agent.embeddings import Embedder
+from agent.models.base import Model
+from agent.prices import Prices
+from agent.prompt import PROMPT_VERSION, build_instructions, lay_out_turn
+from agent.toolbox import ToolContext
+from channels.base import InboundMessage, lay_out_reply, read_payload
+from db import turns
+from db.errors import LeaseLost
+from db.pool import Pool, acquire
+from db.queue import ClaimedLane
+from db.turns import OpenTurn, StepRow, TurnEnd, TurnStart
+
+log = logging.getLogger(__name__)
+
+OUTCOMES = {
+    "answer": "answered",
+    "clarifying_question": "asked",
+    "acknowledgement": "acknowledged",
+    "refusal": "refused",
+}
+EMAIL_TURN = timedelta(seconds=120)
+"""Whoever writes a mail waits longer than whoever has a chat open."""
+
+
+@dataclass(frozen=True, slots=True)
+class TurnRunner:
+    """Answers lanes of inbound messages. All that a turn needs and no turn owns."""
+
+    pool: Pool
+    models: tuple[Model, ...]
+    """In the order they are tried; the last one needs no key and no network."""
+    embedder: Embedder | None
+    assessor: Assessor
+    prices: Prices
+    limits: loop.Limits
+    company: str
+    ticket_prefix: str
+    allowed_links: tuple[str, ...]
+    daily_budget_usd: Decimal
+    announce: Callable[[str], Awaitable[None]]
+    """Told the thread of each conversation that changed, after the commit."""
+
+    async def run(self, lane: ClaimedLane) -> None:
+        """Run the turn of a lane and commit it. Raises LeaseLost, RetryLater, PermanentFailure, database errors."""
+        await self.take_turn(lane, dead_error=None)
+
+    async def give_up(self, lane: ClaimedLane, error: str) -> None:
+        """Hand a lane that failed too often to a person, tell the customer, and keep its messages as dead letters."""
+        await self.take_turn(lane, dead_error=error)
+
+    async def take_turn(self, lane: ClaimedLane, *, dead_error: str | None) -> None:
+        began = time.perf_counter()
+        messages = [read_payload(job.payload) for job in lane.jobs]
+        async with acquire(self.pool) as conn:
+            turn = await turns.open_turn(conn, start_turn(lane, messages))
+        if turn is None:
+            raise LeaseLost(lane.lane)
+        end = await self.find_end(lane, turn, messages, dead_error)
+        thinking_ms = (time.perf_counter() - began) * 1000
+        end = replace(end, timings_ms=end.timings_ms | {"waiting": lane.jobs[0].waited_ms, "thinking": thinking_ms})
+        async with acquire(self.pool) as conn:
+            result = await turns.commit_turn(conn, end)
+        log.info("turn ended", extra={"turn_id": turn.turn_id, "outcome": end.outcome, "result": result})
+        if result == "lost":
+            raise LeaseLost(lane.lane)
+        await self.announce(messages[0].thread_key)
+
+    async def find_end(
+        self, lane: ClaimedLane, turn: OpenTurn, messages: list[InboundMessage], dead_error: str | None
+    ) -> TurnEnd:
+        """What the turn comes to; no connection is held meanwhile."""
+        end = TurnEnd(
+            lane=lane.lane,
+            token=lane.token,
+            turn_id=turn.turn_id,
+            covers=lane.job_ids,
+            inbound=[{"external_id": m.external_id, "body": m.body, "sent_at": m.sent_at} for m in messages],
+            outcome="silent",
+            dead_error=dead_error,
+            error=dead_error,
+        )
+        if turn.handler == "human":
+            return end
+        brief = self.make_brief(turn, messages)
+        end = replace(end, language=brief.assessment.language, sentiment=brief.assessment.sentiment.score)
+        if is_only_thanks(brief) and dead_error is None:
+            return replace(end, outcome="closed")
+        agent_turn = self.make_agent_turn(lane, turn, brief)
+        if dead_error is not None:
+            return self.keep(end, turn, brief, await loop.hand_over(agent_turn, "attempts"))
+        return self.keep(end, turn, brief, await loop.run_turn(agent_turn))
+
+    def make_brief(self, turn: OpenTurn, messages: list[InboundMessage]) -> Brief:
+        said = [(m.author, m.body, m.sent_at) for m in turn.history]
+        burst = [("customer", m.body, m.sent_at) for m in messages]
+        lines = [
+            Line(f"m{number}", cast(Author, author), text, at)
+            for number, (author, text, at) in enumerate(said + burst, start=1)
+        ]
+        history, fresh = tuple(lines[: len(said)]), tuple(lines[len(said) :])
+        return Brief(
+            company=self.company,
+            limits=ChannelLimits(messages[0].channel, turn.config["max_chars"], turn.config["preferred_chars"]),
+            today=datetime.now(UTC).date(),
+            customer_name=turn.customer_name,
+            plan=turn.plan,
+            trust=turn.trust,
+            subject=turn.subject,
+            summary=turn.summary,
+            history=history,
+            burst=fresh,
+            open_ticket=turn.ticket["reference"] if turn.ticket else None,
+            assessment=self.assess(turn, history, fresh, messages[0].category),
+        )
+
+    def assess(
+        self, turn: OpenTurn, history: tuple[Line, ...], burst: tuple[Line, ...], hint: str | None
+    ) -> Assessment:
+        """The pre-pass. A first message is judged with its subject, which often holds the question."""
+        texts = [line.text for line in burst]
+        if not history and turn.subject:
+            texts = [turn.subject, *texts]
+        earlier = [line.text for line in history if line.author == "customer"]
+        return self.assessor.assess(texts, previous=earlier, language=turn.language, category_hint=hint)
+
+    def make_agent_turn(self, lane: ClaimedLane, turn: OpenTurn, brief: Brief) -> loop.AgentTurn:
+        async def record_step(step: StepRow) -> None:
+            async with acquire(self.pool) as conn:
+                if not await turns.record_step(conn, turn.turn_id, lane.token, step):
+                    raise LeaseLost(lane.lane)
+
+        is_over_budget = Decimal(str(turn.spent_today_usd)) >= self.daily_budget_usd
+        limits = replace(self.limits, turn=EMAIL_TURN) if brief.limits.channel == "gmail" else self.limits
+        return loop.AgentTurn(
+            models=self.models[-1:] if is_over_budget else self.models,
+            instructions=build_instructions(self.company),
+            transcript=lay_out_turn(brief, secrets.token_hex(4)),
+            context=ToolContext(
+                pool=self.pool,
+                embedder=self.embedder,
+                assessor=self.assessor,
+                brief=brief,
+                conversation_id=turn.conversation_id,
+                ticket_prefix=self.ticket_prefix,
+                allowed_links=self.allowed_links,
+            ),
+            limits=limits,
+            prices=self.prices,
+            record_step=record_step,
+            steps=turn.steps,
+        )
+
+    def keep(self, end: TurnEnd, turn: OpenTurn, brief: Brief, ending: loop.Ending) -> TurnEnd:
+        """The end of the turn as the commit takes it."""
+        terminal, assessment = ending.terminal, brief.assessment
+        effects = [dump_effect(effect) for effect in ending.effects]
+        if isinstance(terminal, Escalate):
+            outcome, kind, body, citations = "escalated", "handoff", terminal.customer_message, []
+            language, resolves = assessment.language, False
+        else:
+            outcome, kind = OUTCOMES[terminal.response_kind], terminal.response_kind
+            body, citations = terminal.body, terminal.citations
+            language, resolves = terminal.language, terminal.resolves
+            effects.append(
+                {
+                    "kind": "assess",
+                    "category": assessment.category,
+                    "priority": assessment.priority,
+                    "priority_why": assessment.priority_why,
+                }
+            )
+        text = lay_out_reply(
+            body, greeting=turn.config["greeting"], signature=turn.config["signature"], customer_name=turn.customer_name
+        )
+        return replace(
+            end,
+            outcome=outcome,
+            effects=effects,
+            reply={
+                "body": text,
+                "kind": kind,
+                "citations": citations,
+                "delivery": "sent",  # the ticket page reads the row: the commit is the delivery
+                "degraded": ending.degraded,
+            },
+            resolves=resolves,
+            language=language,
+            last_step=ending.last_step,
+            model=ending.model,
+            prompt_version=PROMPT_VERSION,
+            timings_ms={f"tool_{name}": round(ms, 3) for name, ms in ending.spent.tools_ms.items()},
+            input_tokens=ending.spent.input_tokens,
+            output_tokens=ending.spent.output_tokens,
+            cost_usd=ending.spent.usd,
+            error=end.error or (ending.limit and f"limit: {ending.limit}"),
+        )
+
+
+def start_turn(lane: ClaimedLane, messages: list[InboundMessage]) -> TurnStart:
+    """What open_turn needs: the first message names the thread, the first that knows the customer names them."""
+    first = messages[0]
+    customer: dict[str, Any] | None = next((m.customer for m in messages if m.customer is not None), None)
+    return TurnStart(
+        lane=lane.lane,
+        token=lane.token,
+        newest=lane.jobs[-1].id,
+        channel=first.channel,
+        thread_key=first.thread_key,
+        subject=first.subject,
+        trust=min(m.trust for m in messages),
+        customer=customer,
+        covers_external=[m.external_id for m in messages],
+        is_test=first.is_test,
+    )
+
+
+def is_only_thanks(brief: Brief) -> bool:
+    """Whether the customer closes an answered conversation: then another word of ours would only be noise."""
+    was_answered = any(line.author != "customer" for line in brief.history)
+    return brief.assessment.is_closing and was_answered and not brief.assessment.escalations
