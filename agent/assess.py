@@ -183,7 +183,10 @@ def is_greeting(text: str, language: str) -> bool:
     words = WORD.findall(fold(text))
     if not 0 < len(words) <= GREETING_WORDS:
         return False
-    rest = load_phrases("greeting", language).sub("", join_lines(text))
+    rest = join_lines(text)
+    likely, others = choose_languages(text, language)
+    for code in (*likely, *others):
+        rest = load_phrases("greeting", code).sub("", rest)
     return matches("greeting", text, language) and not WORD.findall(rest)
 
 

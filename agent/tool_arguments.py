@@ -1,4 +1,4 @@
-"""What a model may give each tool. The schemas it reads are in tool_schemas.py; lengths, which they cannot say, here."""
+"""What a model may give each tool: what tool_schemas.py says, and the lengths it cannot say."""
 
 from typing import Annotated, Literal
 

@@ -22,7 +22,6 @@ from agent.grounding import Evidence, ReplyDraft, check_reply
 from agent.models.base import ToolCall
 from agent.retrieval import FoundPassage, SearchQuery, search
 from agent.sentiment import score_sentiment
-from agent.text import plain_text
 from db import escalations, history
 from db.pool import Pool, acquire
 

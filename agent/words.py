@@ -12,7 +12,7 @@ LOOKALIKES = str.maketrans(
     | dict.fromkeys("\u00a0\u202f\u2009", " ")
 )
 WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)?")
-SENTENCE_END = re.compile(r"(?<=[.!?…])\s+|(?<=[.!?…][\"')\]”»])\s+|(?<=[。！？])")
+SENTENCE_END = re.compile(r"(?<=[.!?…])(?<!\.\.\.)\s+|(?<=\.\.\.)\s+(?=[A-Z])|(?<=[.!?…][\"')\]”»])\s+|(?<=[。！？])")
 LIST_MARK = re.compile(r"\s*(?:\d{1,2}[.)]|[-*•])\s+")
 SUFFIXES = re.compile(r"(?<=....)(?:ations?|ments?|ings?|ies|ied|ers|ed|es|en|er|s|e|y)$")
 STEM_CHARS = 9

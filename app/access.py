@@ -89,9 +89,7 @@ def start_session(response: Response, settings: Settings) -> None:
 
 
 def end_session(response: Response, settings: Settings) -> None:
-    response.delete_cookie(
-        cookie_name(settings), path="/", secure=settings.is_https, httponly=True, samesite="lax"
-    )
+    response.delete_cookie(cookie_name(settings), path="/", secure=settings.is_https, httponly=True, samesite="lax")
 
 
 def has_session(request: Request[Any]) -> bool:

@@ -105,7 +105,8 @@ def open_socket(settings: Settings) -> socket:
     try:
         return create_server((settings.host, settings.port), family=family, backlog=2048)
     except OSError as error:
-        raise SettingsError(f"HOST, PORT: {settings.host}:{settings.port} cannot be used: {os.strerror(error.errno)}") from error
+        reason = os.strerror(error.errno or 0)
+        raise SettingsError(f"PORT: {settings.host}:{settings.port} cannot be listened on: {reason}") from error
 
 
 async def stop_server(server: Server, stopping: asyncio.Event) -> None:

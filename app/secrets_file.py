@@ -3,7 +3,6 @@
 import json
 import os
 import secrets
-from pathlib import Path
 
 from pydantic import SecretStr
 

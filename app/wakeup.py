@@ -12,7 +12,6 @@ from db.queue import REPLY_CHANNEL, WORK_CHANNEL, notify
 log = logging.getLogger(__name__)
 
 
-
 class Waker:
     """Tells the workers that work was committed, with at most one NOTIFY in flight."""
 

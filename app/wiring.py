@@ -12,11 +12,9 @@ from decimal import Decimal
 from functools import partial
 from urllib.parse import urlsplit
 
-from openai import AsyncOpenAI
-
 from agent.assess import Assessor
 from agent.classify import EXAMPLES, Classifier
-from agent.embeddings import Embedder, OpenAIEmbedder, find_local_embedder
+from agent.embeddings import Embedder, find_local_embedder, open_openai_embedder
 from agent.loop import Limits
 from agent.models.base import Model
 from agent.models.offline import OfflineModel
@@ -67,8 +65,9 @@ def open_embedder(settings: Settings) -> Embedder | None:
     if wish == "openai" or (wish == "auto" and key is not None and settings.openai_base_url is None):
         if key is None:
             raise SettingsError("EMBEDDINGS: openai needs OPENAI_API_KEY")
-        client = AsyncOpenAI(api_key=key.get_secret_value(), base_url=settings.openai_base_url, max_retries=0)
-        return OpenAIEmbedder(client, settings.embedding_model or "text-embedding-3-small")
+        return open_openai_embedder(
+            api_key=key.get_secret_value(), base_url=settings.openai_base_url, model=settings.embedding_model
+        )
     local = find_local_embedder()
     if local is None and wish == "local":
         raise SettingsError("EMBEDDINGS: local needs the packages of requirements-local.txt, run make install")

@@ -1,4 +1,4 @@
-"""python -m bench NAME [--quick] [--json]: measures, as ratios in one run; a missed goal is reported, a broken law exits 1."""
+"""python -m bench NAME [--quick] [--json]: a missed goal is reported and exits 0, a broken law exits 1."""
 
 import argparse
 import asyncio

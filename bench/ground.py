@@ -101,7 +101,7 @@ async def running(command: str, database_url: str, **settings: str) -> AsyncIter
 def post_form(port: int, message: str) -> None:
     """One form over HTTP; raises for anything but 202."""
     body = {"name": "Ana Lima", "email": f"{uuid4().hex[:12]}@example.com", "subject": "Question", "message": message}
-    request = urllib.request.Request(  # noqa: S310 (our own server on this machine)
+    request = urllib.request.Request(
         f"http://127.0.0.1:{port}/support/submit", json.dumps(body).encode(), {"Content-Type": "application/json"}
     )
     with urllib.request.urlopen(request, timeout=10) as response:  # noqa: S310

@@ -22,24 +22,20 @@ async def load_route(conn: Connection, category: str, *, reference: str | None, 
 
     A drawn number that is never used leaves a gap, which is harmless.
     """
-    row = await conn.fetchrow(
+    # the last branch: somebody emptied the table, and the work still needs an owner
+    [row] = await conn.fetch(
         """
         select team, assignee, add_open_time(now(), respond_within, calendar) as due_at,
                coalesce($2, new_reference($3)) as reference
-          from escalation_routes where category in ($1, 'general')
-         order by category = $1 desc limit 1
+          from (select team, assignee, respond_within, calendar, category = $1 as fits, true as is_set
+                  from escalation_routes where category in ($1, 'general')
+                union all select 'support', null, interval '4 hours', null, false, false) routes
+         order by is_set desc, fits desc limit 1
         """,
         category,
         reference,
         prefix,
     )
-    if row is None:  # somebody emptied the table: the work still needs an owner
-        row = await conn.fetchrow(
-            "select 'support' as team, null as assignee, now() + interval '4 hours' as due_at, "
-            "coalesce($1, new_reference($2)) as reference",
-            reference,
-            prefix,
-        )
     return Route(**row)
 
 
@@ -53,7 +49,7 @@ class DrawnTicket:
 
 async def draw_ticket(conn: Connection, *, prefix: str, category: str, plan: str | None) -> DrawnTicket:
     """Draw the next reference. A gap in the numbers, when the turn keeps nothing, is harmless."""
-    row = await conn.fetchrow(
+    [row] = await conn.fetch(
         """
         select new_reference($1) as reference,
                (select first_response_due_at from due_times($2, $3, now())) as first_response_due_at

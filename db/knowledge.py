@@ -84,7 +84,7 @@ class Article:
 
 @dataclass(frozen=True, slots=True)
 class ArticleLine:
-    """A live article as lists show it. `indexed` is None while no embedding model is active."""
+    """A live article as lists show it. `indexed` is None for internal ones, and while no embedding model is active."""
 
     id: int
     slug: str
@@ -227,11 +227,13 @@ async def list_articles(conn: Connection) -> list[ArticleLine]:
     """All live articles by slug, internal and superseded ones too: for staff."""
     rows = await conn.fetch(
         """
-        select article.id, slug, version, title, category, visibility, plan, language, updated, supersedes, superseded,
+        with model as (select name from embedding_models where state = 'active'),
+        unindexed as materialized (select id from model, unindexed_articles(model.name) id)
+        select id, slug, version, title, category, visibility, plan, language, updated, supersedes, superseded,
                passages,
-               (select visibility = 'public' and article.id <> all (array(select unindexed_articles(model.name)))
-                  from embedding_models model where model.state = 'active') as indexed
-          from knowledge_base article
+               case when visibility = 'public' and exists (select from model)
+                    then id not in (select id from unindexed) end as indexed
+          from knowledge_base
          where state = 'live' order by slug
         """
     )

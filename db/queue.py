@@ -98,7 +98,7 @@ def read_lane(rows: list[Any]) -> ClaimedLane:
     )
 
 
-async def extend_leases(conn: Connection, *, worker: str, held: dict[str, int], lease: timedelta) -> set[str]:
+async def extend_leases(conn: Connection, *, worker: str, held: list[ClaimedLane], lease: timedelta) -> set[str]:
     """Heartbeat: hold `held` (lane to token) for another `lease`, and say that the worker lives.
 
     Returns the lanes still ours; what is missing was lost, and its work must be dropped.
@@ -215,5 +215,8 @@ async def sweep_queue(conn: Connection, *, limit: int = 1000) -> int:
 
 
 async def notify(conn: Connection, channel: str, payload: str = "") -> None:
-    """A hint to whoever listens. Never inside a transaction that wrote: there it would make all commits queue up."""
-    await conn.execute("select pg_notify($1, $2)", channel, payload)
+    """A hint to whoever listens, not worth waiting for the disk.
+
+    Never inside a transaction that wrote: there it would make all commits of the server queue up.
+    """
+    await conn.execute("select set_config('synchronous_commit', 'off', true), pg_notify($1, $2)", channel, payload)

@@ -164,7 +164,8 @@ async def list_ticket_messages(conn: Connection, reference: str, *, limit: int =
           select case when m.external_id is null then m.id else md5(m.channel || ':' || m.external_id)::uuid end as id,
                  m.direction, m.author, m.body as text, m.citations, m.sent_at, m.delivery, m.id as place
             from talk join messages m on m.conversation_id = talk.id
-           where m.delivery is null or not (m.delivery = 'cancelled' or (m.delivery = 'pending' and talk.channel = 'web'))),
+           where m.delivery is null
+              or not (m.delivery = 'cancelled' or (m.delivery = 'pending' and talk.channel = 'web'))),
         unlogged as (
           select q.dedupe_key, q.payload from talk join message_queue q using (lane) where q.kind = 'inbound'
           union all

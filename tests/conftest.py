@@ -1,8 +1,7 @@
 """A real Postgres for every test that asks for one: a database per test, copied from a migrated template."""
 
 import asyncio
-import hashlib
-import os
+import shutil
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -11,22 +10,20 @@ from uuid import uuid4
 import pytest
 
 from app.embedded import open_embedded
-from db.migrate import MIGRATIONS, migrate
+from db.migrate import migrate
 from db.pool import Connection, Pool, open_connection, open_pool
-
-SERVER_FOLDER = Path(tempfile.gettempdir()) / f"deskhand-tests-{os.getuid()}"
-"""Shared by all test processes of this user: the first starts the server, the last one stops it."""
 
 
 @pytest.fixture(scope="session")
 def server_url() -> Iterator[str]:
-    """The address of the embedded server, kept running by a loop of its own in a thread of its own."""
-    SERVER_FOLDER.mkdir(exist_ok=True)
+    """The address of an embedded server of this test process's own, so that none stops under another one's feet."""
+    folder = Path(tempfile.mkdtemp(prefix="deskhand-tests-"))
+    folder.chmod(0o755)  # run as root, Postgres is somebody else, who must get in
     with asyncio.Runner() as runner:
-        server = open_embedded(SERVER_FOLDER)
-        running = runner.run(server.__aenter__())
-        yield running.dsn
+        server = open_embedded(folder)
+        yield runner.run(server.__aenter__()).dsn
         runner.run(server.__aexit__(None, None, None))
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def database_of(server_url: str, name: str) -> str:
@@ -34,25 +31,18 @@ def database_of(server_url: str, name: str) -> str:
 
 
 async def make_template(server_url: str) -> str:
-    """A migrated database, made once for these migrations by whichever test process comes first."""
-    text = "".join(path.read_text() for path in sorted(MIGRATIONS.glob("*.sql")))
-    name = f"template_{hashlib.sha256(text.encode()).hexdigest()[:16]}"
     admin = await open_connection(server_url)
-    try:
-        await admin.execute("select pg_advisory_lock(20)")
-        if not await admin.fetchval("select true from pg_database where datname = $1", name):
-            await admin.execute(f"create database {name}_new")
-            conn = await open_connection(database_of(server_url, f"{name}_new"))
-            await migrate(conn)
-            await conn.close()
-            await admin.execute(f"alter database {name}_new rename to {name}")
-    finally:
-        await admin.close()
-    return name
+    await admin.execute("create database template_migrated")
+    await admin.close()
+    conn = await open_connection(database_of(server_url, "template_migrated"))
+    await migrate(conn)
+    await conn.close()
+    return "template_migrated"
 
 
 @pytest.fixture(scope="session")
 def template(server_url: str) -> str:
+    """The name of a migrated database that every test's own is copied from."""
     return asyncio.run(make_template(server_url))
 
 

@@ -145,7 +145,7 @@ class Worker:
             await self.put_back(lane, type(error).__name__, pause=retry_delay(lane.attempts))
 
     async def do_work(self, lane: ClaimedLane) -> None:
-        """The handler works until its tries are used up, then gives up, and where that fails too the rows are buried."""
+        """The handler works until its tries are used up, then gives up; where that fails too the rows are buried."""
         handler = self.handlers.get(lane.jobs[0].kind)
         tries_left = self.settings.max_attempts - lane.attempts
         reason = lane.failure or "the worker died each time"

@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from agent.assess import asks_for_update, says_it_failed
+from agent.assess import asks_for_update
 from agent.brief import Brief, Escalation
 from agent.extract import Space, extract_answer, quote_best
 from agent.language import find_language
@@ -17,6 +17,8 @@ from agent.words import fold
 CUT_CHARS = 880
 """A result this long may have been shortened by the search tool."""
 MAX_TITLES = 3
+RELATED_SCORES = 0.75
+"""A third title is offered only when its score is this near to the best one's."""
 CLOSE_SCORES = 0.985
 """Two articles whose scores are nearer than this to each other are both likely meant."""
 PHRASES = {
@@ -160,8 +162,7 @@ class Turn:
             return self.hand_over("no_answer", f"nothing quotable in {passage.title!r}")
         if fold(body) in fold("\n".join(line.text for line in self.brief.history if line.author == "agent")):
             return self.hand_over("no_answer", "the same answer was given before and did not help")
-        resolves = not says_it_failed(self.text, self.language)
-        return self.respond(f"{frame}{body}", "answer", citations=[passage.citation], resolves=resolves)
+        return self.respond(f"{frame}{body}", "answer", citations=[passage.citation])
 
     @property
     def question(self) -> str:
@@ -175,8 +176,10 @@ class Turn:
         return "" if written in (None, self.language) else say("quoted", self.language) + "\n"
 
     def clarify(self, searched: Searched) -> ToolCall:
-        by_title = {found.title: found for found in reversed(searched.results)}
-        titles = [t for t in dict.fromkeys(found.title for found in searched.results) if t][:MAX_TITLES]
+        by_title = {found.title: found for found in reversed(searched.results) if found.title}
+        ranked = [title for title in dict.fromkeys(found.title for found in searched.results) if title]
+        least = RELATED_SCORES * searched.results[0].score
+        titles = [t for at, t in enumerate(ranked[:MAX_TITLES]) if at < 2 or by_title[t].score >= least]
         if not titles or self.progress.list_errors("send_response"):
             return self.ask_more()
         listed = "\n".join(f"{number}. {title}" for number, title in enumerate(titles, start=1))

@@ -107,9 +107,8 @@ def print_ending(ending: loop.Ending, steps: list[StepRow], seconds: float) -> N
         )
         print(f"Step {step.step}    {step.model}: {calls or step.error} ({step.latency_ms:.0f} ms)")
         for passage in step.passages:
-            print(
-                f"          {passage['k']} {passage['score']:.3f} {passage['slug']} v{passage['version']}: {passage['title']}"
-            )
+            where = f"{passage['slug']} v{passage['version']}: {passage['title']}"
+            print(f"          {passage['k']} {passage['score']:.3f} {where}")
     spent = ending.spent
     tokens = f"{spent.input_tokens} in, {spent.output_tokens} out" if spent.input_tokens is not None else "not counted"
     cost = f"${spent.usd:.6f}" if spent.usd is not None else "none known"

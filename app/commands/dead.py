@@ -27,12 +27,15 @@ async def run(args: argparse.Namespace, settings: Settings) -> int:
         print("dead retry: name ids or a --kind", file=sys.stderr)
         return 2
     actions = {"list": list_letters, "show": show_letter, "retry": retry_letters}
-    async with find_database(settings) as database, open_pool(database.query_url, size=1) as pool:
-        async with acquire(pool) as conn:
-            return await actions[args.action](args, conn)
+    async with (
+        find_database(settings) as database,
+        open_pool(database.query_url, size=1) as pool,
+        acquire(pool) as conn,
+    ):
+        return await actions[args.action](args, conn)
 
 
-async def list_letters(args: argparse.Namespace, conn: Connection) -> int:
+async def list_letters(_: argparse.Namespace, conn: Connection) -> int:
     letters = await queue.list_dead(conn)
     for letter in letters:
         print(f"{letter.id}  {letter.failed_at:%Y-%m-%d %H:%M}  {letter.kind}  tries {letter.attempts}  {letter.error}")

@@ -59,9 +59,8 @@ async def import_paths(pool: Pool, paths: list[Path]) -> int:
     for line in report.skipped:
         print(f"skipped {line}", file=sys.stderr)
     counts = ", ".join(f"{report.counts.get(status, 0)} {status}" for status in ("new", "changed", "same"))
-    print(
-        f"{counts}, {len(report.skipped)} skipped; found by their words now, by their meaning once a worker indexed them"
-    )
+    print(f"{counts}, {len(report.skipped)} skipped")
+    print("Found by their words from now on, and by their meaning once a worker has indexed them.")
     return 0 if report.counts else 1
 
 

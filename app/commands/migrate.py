@@ -30,12 +30,3 @@ async def migrate_database(database: Database) -> list[str]:
         return await migrate(conn)
     finally:
         await conn.close()
-
-
-async def migrate_database(database: Database) -> list[str]:
-    """Apply the missing migrations over a direct connection, and return their names."""
-    conn = await open_connection(database.listen_url)
-    try:
-        return await migrate(conn)
-    finally:
-        await conn.close()

@@ -22,7 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.description = "Run everything in this one process until Ctrl-C."
 
 
-async def run(args: argparse.Namespace, settings: Settings) -> int:
+async def run(_: argparse.Namespace, settings: Settings) -> int:
     """Serve and answer until SIGINT or SIGTERM."""
     stopping = stop_on_signals()
     check_port(settings)
@@ -56,7 +56,9 @@ async def fill_empty_base(pool: Pool) -> None:
         if await knowledge.list_articles(conn):
             return
     report = await import_files(pool, [SAMPLE_COMPANY])
-    print(f"Loaded {sum(report.counts.values())} articles of the sample company (SAMPLE_KNOWLEDGE=off leaves it empty).")
+    print(
+        f"Loaded {sum(report.counts.values())} articles of the sample company (SAMPLE_KNOWLEDGE=off leaves it empty)."
+    )
 
 
 def check_port(settings: Settings) -> None:
@@ -74,7 +76,9 @@ def print_welcome(settings: Settings, drawn: list[str]) -> None:
     base = f"http://localhost:{settings.port}"
     print(f"\nDeskhand is ready.\n  What customers see  {base}/\n  For managers        {base}/metrics/channels")
     if "ADMIN_TOKEN" in drawn and settings.admin_token is not None:
-        print(f"  Staff token         {settings.admin_token.get_secret_value()}  (shown once; in .deskhand/secrets.json)")
+        print(
+            f"  Staff token         {settings.admin_token.get_secret_value()}  (shown once; in .deskhand/secrets.json)"
+        )
     for line in missing(settings):
         print(f"  {line}")
     print("Stop with Ctrl-C.", flush=True)

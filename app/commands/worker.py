@@ -17,7 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.description = "Answer what waits on the queue. SIGTERM finishes or gives back what is in hand within 20 s."
 
 
-async def run(args: argparse.Namespace, settings: Settings) -> int:
+async def run(_: argparse.Namespace, settings: Settings) -> int:
     """Work until SIGTERM or SIGINT."""
     stopping = stop_on_signals()
     async with find_database(settings) as database, open_pool(database.query_url, size=POOL_SIZE) as pool:

@@ -12,16 +12,17 @@ from app.state import DeskRequest
 from db.knowledge import load_article
 from db.pool import acquire
 
+SLUG = re.compile(r"[a-z0-9-]{1,200}")
 VERSION = re.compile(r"[1-9][0-9]{0,8}")
 
 
 async def show_article(request: DeskRequest) -> Response:
     """GET /help/{slug}?version=."""
-    wanted = request.query_params.get("version")
-    if wanted is not None and not VERSION.fullmatch(wanted):
+    slug, wanted = request.path_params["slug"], request.query_params.get("version")
+    if not SLUG.fullmatch(slug) or (wanted is not None and not VERSION.fullmatch(wanted)):
         raise Problem(404)
     async with acquire(request.state["pool"]) as conn:
-        article = await load_article(conn, request.path_params["slug"], int(wanted) if wanted else None)
+        article = await load_article(conn, slug, int(wanted) if wanted else None)
     context = {"article": article, "body": render_markdown(article.body), "is_live": article.state == "live"}
     return render_page(request, "article.html", context)
 

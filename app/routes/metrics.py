@@ -81,9 +81,7 @@ def describe_channel(row: ChannelMetrics) -> dict[str, Any]:
         "answered": row.answered,
         "waiting": row.waiting,
         "escalation_rate": row.escalation_rate,
-        "latency_ms": {
-            stage: {part: getattr(row, f"{stage}_{part}") for part in ("p50", "p95")} for stage in STAGES
-        },
+        "latency_ms": {stage: {part: getattr(row, f"{stage}_{part}") for part in ("p50", "p95")} for stage in STAGES},
         "sentiment": {"average": row.sentiment_average, "change": row.sentiment_change},
         "cost_usd": row.cost_usd,
         "resolution_rate": row.resolution_rate,

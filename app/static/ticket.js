@@ -43,13 +43,15 @@ function complain(html) {
 }
 
 async function send() {
+  const box = reply.elements.message;
+  const sent = box.value;
   const body = new URLSearchParams(new FormData(reply));
   const answer = await fetch(reply.action, { method: "POST", body, headers: { Accept: "text/html" } });
   const fresh = parse(await answer.text());
   show(fresh);
   const id = fresh.querySelector("#reply [name=submission_id]");
   if (id) reply.elements.submission_id.value = id.value;
-  if (answer.ok) reply.elements.message.value = "";
+  if (answer.ok && box.value === sent) box.value = "";
   const told = fresh.getElementById("reply-errors")?.innerHTML ?? fresh.getElementById("problem")?.outerHTML;
   complain(told ?? "");
 }

@@ -96,6 +96,15 @@ async def test_only_words_that_changed_are_embedded_again(pool: Pool) -> None:
     assert "30 days" in embedder.asked[1]
 
 
+async def test_lists_tell_which_articles_have_their_vectors(pool: Pool, conn: Connection) -> None:
+    await take_in(pool, "before", REFUNDS)
+    assert [article.indexed for article in await knowledge.list_articles(conn)] == [None]
+    await reindex(pool, WordEmbedder())
+    await take_in(pool, "later", REFUNDS)
+    await take_in(pool, "private", REFUNDS, visibility="internal")
+    assert [article.indexed for article in await knowledge.list_articles(conn)] == [True, False, None]
+
+
 async def test_indexing_twice_embeds_nothing_the_second_time(pool: Pool) -> None:
     embedder = WordEmbedder()
     done = await take_in(pool, "refunds", REFUNDS, embedder)

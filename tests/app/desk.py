@@ -43,7 +43,7 @@ async def open_desk(
     async with app.router.lifespan_context(app) as state:
 
         async def with_state(scope: Scope, receive: Receive, send: Send) -> None:
-            await app(scope | {"state": dict(state)}, receive, send)
+            await app({**scope, "state": {**(state or {})}}, receive, send)
 
         transport = httpx2.ASGITransport(with_state, raise_app_exceptions=False, client=(host, 5000))
         async with httpx2.AsyncClient(transport=transport, base_url="http://localhost:8000") as client:

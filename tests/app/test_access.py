@@ -70,7 +70,7 @@ async def test_every_other_route_refuses_strangers_without_asking_the_database()
     ],
 )
 async def test_wrong_credentials_are_refused(headers: dict[str, str]) -> None:
-    encoded = {name: value.encode() for name, value in headers.items()}
+    encoded = [(name.encode(), value.encode()) for name, value in headers.items()]
     async with open_desk(NOWHERE) as desk:
         assert (await desk.get("/health/detailed", headers=encoded)).status_code == 401
 

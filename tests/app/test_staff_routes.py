@@ -3,7 +3,7 @@
 import asyncio
 from datetime import timedelta
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import httpx2
 import pytest
@@ -59,9 +59,7 @@ async def test_conversation_shows_all_that_led_to_it(database_url: str, conn: Co
     assert shown["tickets"][0]["reference"] == reference
     [turn] = shown["turns"]
     [step] = turn["steps"]
-    assert step["tool_calls"] == [
-        {"name": "search_knowledge_base", "arguments": '{"query": "pro"}', "output": "found"}
-    ]
+    assert step["tool_calls"] == [{"name": "search_knowledge_base", "arguments": '{"query": "pro"}', "output": "found"}]
     assert step["passages"][0]["slug"] == "plans-and-prices"
     assert (turn["cost_usd"], step["cost_usd"], shown["cost_usd"]) == (0.0021, 0.0021, 0.0021)
 
@@ -70,11 +68,12 @@ async def test_unknown_cost_is_null(database_url: str, conn: Connection) -> None
     async with open_desk(database_url) as desk:
         await submit(desk)
         await answer_waiting(conn)
-        shown = await ask(desk, f"/conversations/{await conn.fetchval('select id from conversations')}")
+        conversation_id = await conn.fetchval("select id from conversations")
+        shown = await ask(desk, f"/conversations/{conversation_id}")
     assert (shown["cost_usd"], shown["turns"][0]["cost_usd"]) == (None, None)
 
 
-@pytest.mark.parametrize("name", ["nonsense", "1", str(uuid4()), "%00", "018f"])
+@pytest.mark.parametrize("name", ["nonsense", "1", "018f0000-0000-7000-8000-000000000000", "%00", "018f"])
 async def test_unknown_conversation_is_not_found(database_url: str, name: str) -> None:
     async with open_desk(database_url) as desk:
         await ask(desk, f"/conversations/{name}", 404)
@@ -105,7 +104,8 @@ async def test_looking_for_somebody_creates_nobody(database_url: str, conn: Conn
 
 
 @pytest.mark.parametrize(
-    "query", ["", "?email=", "?email=nope", "?phone=12", "?phone=abc", "?email=a@b.co&phone=%2B4930123456", "?email=%00"]
+    "query",
+    ["", "?email=", "?email=nope", "?email=%00", "?phone=12", "?phone=abc", "?email=a@b.co&phone=%2B4930123456"],
 )
 async def test_lookup_without_one_good_address_is_refused(database_url: str, query: str) -> None:
     async with open_desk(database_url) as desk:
@@ -195,8 +195,8 @@ async def test_health_asks_for_a_person_when_one_is_needed(database_url: str, co
 
 
 async def count_rows(conn: Connection) -> dict[str, int]:
-    tables = await conn.fetch("select relname from pg_class where relkind = 'r' and relnamespace = 'public'::regnamespace")
-    return {row["relname"]: await conn.fetchval(f"select count(*) from {row['relname']}") for row in tables}  # noqa: S608
+    tables = await conn.fetch("select tablename as name from pg_tables where schemaname = 'public'")
+    return {row["name"]: await conn.fetchval(f"select count(*) from {row['name']}") for row in tables}  # noqa: S608
 
 
 async def answer_soon(pool: Pool, answer: Answer) -> None:

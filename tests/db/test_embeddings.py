@@ -69,9 +69,9 @@ async def test_the_index_finds_what_an_exact_search_finds(conn: Connection) -> N
 
 @pytest.mark.parametrize("dimensions", [384, 1536, 3072])
 async def test_models_of_every_usual_length_can_be_searched(conn: Connection, dimensions: int) -> None:
-    await start_model(conn, "it's a \"model\"".replace(" ", "-"), dimensions)
+    await start_model(conn, 'it\'s a "model"'.replace(" ", "-"), dimensions)
     near = await conn.fetch(
-        "select * from nearest_embeddings($1, $2, '{1}', 5)", "it's-a-\"model\"", format_vector([1.0] * dimensions)
+        "select * from nearest_embeddings($1, $2, '{1}', 5)", 'it\'s-a-"model"', format_vector([1.0] * dimensions)
     )
     assert near == []
 

@@ -126,11 +126,10 @@ class ModelServer:
                     self.holding.set()
                     await self.release.wait()
                 message = {"role": "assistant", "content": None, **self.script[step]}
-                body = json.dumps({"id": "r", "object": "chat.completion", "created": 0, "model": "script", "choices": [{"index": 0, "finish_reason": "tool_calls", "message": message}]}).encode()  # fmt: skip
-                writer.write(
-                    b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body)
-                    + body
-                )
+                choice = {"index": 0, "finish_reason": "tool_calls", "message": message}
+                body = json.dumps({"id": "r", "object": "chat.completion", "choices": [choice]}).encode()
+                head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+                writer.write(head.encode() + body)
                 await writer.drain()
         except (asyncio.IncompleteReadError, ConnectionError):
             return

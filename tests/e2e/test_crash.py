@@ -42,11 +42,13 @@ async def test_worker_killed_in_the_middle_of_a_turn_leaves_exactly_one_answer(
             "WORKER_LEASE_SECONDS": LEASE,
         }
         reference = await submit(conn, "Something about my boards")
-        async with stop_at(point, database_url, model) as stopped:
-            async with process("worker", database_url, **settings) as victim:
-                await stopped()
-                victim.kill()
-                await victim.wait()
+        async with (
+            stop_at(point, database_url, model) as stopped,
+            process("worker", database_url, **settings) as victim,
+        ):
+            await stopped()
+            victim.kill()
+            await victim.wait()
         model.hold_step = None
         async with process("worker", database_url, **settings):
             replies = await until(lambda: list_replies(conn, reference))

@@ -205,15 +205,17 @@ async def test_the_agent_is_silent_while_a_person_has_the_conversation(pool: Poo
     assert await conn.fetchval("select array_agg(outcome order by started_at) from turns") == ["escalated", "silent"]
 
 
+SEARCHES = [search_for(f"words {n}") for n in range(20)]
+RUBBISH: list[Item] = [Text("assistant", "As of 2031 it costs $991.")]
 LIMIT_CASES: dict[str, tuple[list[Any], Limits, str]] = {
-    "a model that loops": ([search_for(f"words {n}") for n in range(20)], Limits(steps=20), "limit: tool_calls"),
-    "a model that repeats itself": ([search_for("same") for _ in range(20)], Limits(steps=4, tool_calls=99), "limit: steps"),
-    "a model that calls unknown tools": ([call("refund_everybody") for _ in range(20)], Limits(steps=4), "limit: steps"),
-    "a model that writes rubbish": ([[Text("assistant", "As of 2031 it costs $991.")] for _ in range(9)], Limits(), "limit: rejected_replies"),
-    "a model that says nothing": ([[] for _ in range(9)], Limits(), "limit: rejected_replies"),
+    "a model that loops": (SEARCHES, Limits(steps=20), "limit: tool_calls"),
+    "a model that repeats itself": ([search_for("same")] * 20, Limits(steps=4), "limit: steps"),
+    "a model that calls unknown tools": ([call("refund_everybody")] * 20, Limits(steps=4), "limit: steps"),
+    "a model that writes rubbish": ([RUBBISH] * 9, Limits(), "limit: rejected_replies"),
+    "a model that says nothing": ([[]] * 9, Limits(), "limit: rejected_replies"),
     "a model that times out": ([ModelFailure("timeout", "too slow")], Limits(), "limit: models"),
-    "a turn out of time": ([search_for("x")], Limits(turn=timedelta(seconds=1)), "limit: seconds"),
-}  # fmt: skip
+    "a turn out of time": (SEARCHES, Limits(turn=timedelta(seconds=1)), "limit: seconds"),
+}
 
 
 @pytest.mark.parametrize("case", LIMIT_CASES)

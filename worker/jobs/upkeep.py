@@ -47,14 +47,18 @@ class IndexArticle(Upkeep):
 
     async def run(self, lane: ClaimedLane) -> None:
         """Index the articles that wait, and measure the search anew once none is left."""
-        if self.embedder is not None:
-            try:
-                for job in lane.jobs:
-                    await indexing.index_article(self.pool, self.embedder, job.payload["article_id"])
-                async with acquire(self.pool) as conn:
-                    left = await embeddings.list_unindexed(conn, self.embedder.name)
-                if not left:
-                    await calibration.calibrate(self.pool, self.embedder)
-            except EmbeddingUnavailable as error:
-                raise RetryLater(str(error), delay=retry_delay(lane.attempts)) from error
+        try:
+            if await self.index(lane):
+                await calibration.calibrate(self.pool, self.embedder)
+        except EmbeddingUnavailable as error:
+            raise RetryLater(str(error), delay=retry_delay(lane.attempts)) from error
         await self.finish(lane)
+
+    async def index(self, lane: ClaimedLane) -> bool:
+        """Make the vectors, where there is an embedder; True when every article has its own."""
+        if self.embedder is None:
+            return True
+        for job in lane.jobs:
+            await indexing.index_article(self.pool, self.embedder, job.payload["article_id"])
+        async with acquire(self.pool) as conn:
+            return not await embeddings.list_unindexed(conn, self.embedder.name)
