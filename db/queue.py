@@ -144,6 +144,14 @@ async def release_lane(
     return released
 
 
+async def has_more(conn: Connection, lane: ClaimedLane) -> bool:
+    """Whether more waits in a lane than was claimed."""
+    more: bool = await conn.fetchval(
+        "select exists (select from message_queue where lane = $1 and id > $2)", lane.lane, lane.jobs[-1].id
+    )
+    return more
+
+
 async def finish_work(conn: Connection, lane: ClaimedLane) -> bool:
     """Take a lane's done rows off the queue and free it. False when the lease was lost: then nothing changed."""
     finished: bool = await conn.fetchval("select finish_work($1, $2, $3)", lane.lane, lane.token, lane.job_ids)

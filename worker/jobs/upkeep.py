@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from agent import calibration, indexing
 from agent.embeddings import Embedder, EmbeddingUnavailable
-from db import embeddings, queue
+from db import queue
 from db.errors import LeaseLost, RetryLater
 from db.pool import Pool, acquire
 from db.queue import ClaimedLane
@@ -48,17 +48,13 @@ class IndexArticle(Upkeep):
     async def run(self, lane: ClaimedLane) -> None:
         """Index the articles that wait, and measure the search anew once none is left."""
         try:
-            if await self.index(lane):
+            if self.embedder is not None:
+                for job in lane.jobs:
+                    await indexing.index_article(self.pool, self.embedder, job.payload["article_id"])
+            async with acquire(self.pool) as conn:
+                is_last = not await queue.has_more(conn, lane)
+            if is_last:
                 await calibration.calibrate(self.pool, self.embedder)
         except EmbeddingUnavailable as error:
             raise RetryLater(str(error), delay=retry_delay(lane.attempts)) from error
         await self.finish(lane)
-
-    async def index(self, lane: ClaimedLane) -> bool:
-        """Make the vectors, where there is an embedder; True when every article has its own."""
-        if self.embedder is None:
-            return True
-        for job in lane.jobs:
-            await indexing.index_article(self.pool, self.embedder, job.payload["article_id"])
-        async with acquire(self.pool) as conn:
-            return not await embeddings.list_unindexed(conn, self.embedder.name)
