@@ -2,14 +2,11 @@
 
 import json
 import time
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
 from datetime import timedelta
-from decimal import Decimal
 from typing import Any
 
 from agent.brief import Brief
-from agent.effects import Effect, Escalate, Respond, dump_effect, read_effect
+from agent.effects import dump_effect, read_effect
 from agent.journal import dump_item, read_item
 from agent.models.base import (
     Item,
@@ -23,85 +20,18 @@ from agent.models.base import (
     Usage,
 )
 from agent.phrases import say
-from agent.prices import Prices, cost_usd
+from agent.prices import cost_usd
 from agent.tool_schemas import TERMINAL_TOOLS, TOOLS
-from agent.toolbox import Toolbox, ToolContext, ToolOutcome, TurnState
+from agent.toolbox import Toolbox, ToolOutcome, TurnState
+from agent.turn import AgentTurn, Ending, Spent
 from db.errors import PermanentFailure
 from db.turns import StepRow
-
-RecordStep = Callable[[StepRow], Awaitable[None]]
-"""Writes a step into the journal. Raises LeaseLost when the turn is no longer ours."""
 
 POLICY = "policy"
 """Who took a step that no model was asked for."""
 
 HANDOVER_SECONDS = 3.0
 """Kept back of the turn's time, so that a model that hangs still leaves room to call a person."""
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What one turn may use. Each limit ends at a person, never in silence."""
-
-    steps: int = 6
-    tool_calls: int = 8
-    rejected_replies: int = 2
-    """Drafts that may fail the checks before a person is called."""
-    input_tokens: int = 40_000
-    attempt: timedelta = timedelta(seconds=25)
-    """One exchange with a model."""
-    turn: timedelta = timedelta(seconds=45)
-    usd: Decimal = Decimal("0.05")
-
-
-@dataclass(frozen=True, slots=True)
-class AgentTurn:
-    """One turn to be run: who may answer it, with what, within which limits, and the steps a crash left behind."""
-
-    models: Sequence[Model]
-    """In the order they are tried; a failure moves on to the next for the rest of the turn."""
-    instructions: str
-    transcript: str
-    """The turn laid out for a model that reads text."""
-    context: ToolContext
-    limits: Limits
-    prices: Prices
-    record_step: RecordStep
-    steps: Sequence[StepRow] = ()
-
-
-@dataclass(slots=True)
-class Spent:
-    """What the turn has used so far. Tokens and money stay None as long as nothing counted them."""
-
-    steps: int = 0
-    calls: int = 0
-    input_tokens: int | None = None
-    output_tokens: int | None = None
-    usd: Decimal | None = None
-    tools_ms: dict[str, float] = field(default_factory=dict)
-
-    def add(self, usage: Usage | None, usd: Decimal | None) -> None:
-        if usage is not None:
-            self.input_tokens = (self.input_tokens or 0) + usage.input_tokens
-            self.output_tokens = (self.output_tokens or 0) + usage.output_tokens
-        if usd is not None:
-            self.usd = (self.usd or Decimal(0)) + usd
-
-
-@dataclass(frozen=True, slots=True)
-class Ending:
-    """How a turn ended: the effects to commit, the terminal one among them, and the step that is not journalled yet."""
-
-    terminal: Respond | Escalate
-    effects: tuple[Effect, ...]
-    last_step: StepRow | None
-    model: str
-    spent: Spent
-    limit: str | None = None
-    """Which limit called a person, None when none did."""
-    degraded: bool = False
-    """A fallback wrote it, not the model that was configured."""
 
 
 class Run:

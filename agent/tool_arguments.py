@@ -10,6 +10,22 @@ Words = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, ma
 Note = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=4000)]
 
 
+HistoryScope = Literal["open_tickets", "recent_conversations", "all"]
+TicketPriority = Literal["low", "normal", "high", "urgent"]
+EscalationPriority = Literal["normal", "high", "urgent"]
+ReasonCode = Literal[
+    "customer_request",
+    "policy",
+    "no_answer",
+    "negative_sentiment",
+    "churn_risk",
+    "safety",
+    "tool_failure",
+    "other",
+]
+ResponseKind = Literal["answer", "clarifying_question", "acknowledgement", "refusal"]
+
+
 class Arguments(BaseModel):
     """Nothing but the named fields, none of which names a customer, a conversation or a ticket."""
 
@@ -22,7 +38,7 @@ class Search(Arguments):
 
 
 class History(Arguments):
-    scope: Literal["open_tickets", "recent_conversations", "all"]
+    scope: HistoryScope
 
 
 class SentimentOf(Arguments):
@@ -32,23 +48,14 @@ class SentimentOf(Arguments):
 class Ticket(Arguments):
     subject: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
     category: Category
-    priority: Literal["low", "normal", "high", "urgent"]
+    priority: TicketPriority
     summary: Note
 
 
 class Handover(Arguments):
     category: Category
-    reason_code: Literal[
-        "customer_request",
-        "policy",
-        "no_answer",
-        "negative_sentiment",
-        "churn_risk",
-        "safety",
-        "tool_failure",
-        "other",
-    ]
-    priority: Literal["normal", "high", "urgent"]
+    reason_code: ReasonCode
+    priority: EscalationPriority
     handoff_note: Note
     customer_message: Words
 
@@ -56,6 +63,6 @@ class Handover(Arguments):
 class Reply(Arguments):
     body: Annotated[str, StringConstraints(max_length=20_000)]
     citations: list[str] = Field(default_factory=list, max_length=20)
-    kind: Literal["answer", "clarifying_question", "acknowledgement", "refusal"]
+    kind: ResponseKind
     resolves: bool
     language: Annotated[str, StringConstraints(min_length=2, max_length=20)]

@@ -5,25 +5,18 @@ of JSON schema every provider accepts in strict mode. What the schema cannot say
 No tool takes the id of a customer, a conversation or a ticket.
 """
 
-from typing import Any
+from typing import Any, get_args
 
+from agent.brief import Category
 from agent.models.base import ToolSpec
+from agent.tool_arguments import EscalationPriority, HistoryScope, ReasonCode, ResponseKind, TicketPriority
 
-CATEGORIES = ["billing", "technical", "account", "security", "legal", "feedback", "general"]
-HISTORY_SCOPES = ["open_tickets", "recent_conversations", "all"]
-TICKET_PRIORITIES = ["low", "normal", "high", "urgent"]
-ESCALATION_PRIORITIES = ["normal", "high", "urgent"]
-REASON_CODES = [
-    "customer_request",
-    "policy",
-    "no_answer",
-    "negative_sentiment",
-    "churn_risk",
-    "safety",
-    "tool_failure",
-    "other",
-]
-RESPONSE_KINDS = ["answer", "clarifying_question", "acknowledgement", "refusal"]
+CATEGORIES = list(get_args(Category))
+HISTORY_SCOPES = list(get_args(HistoryScope))
+TICKET_PRIORITIES = list(get_args(TicketPriority))
+ESCALATION_PRIORITIES = list(get_args(EscalationPriority))
+REASON_CODES = list(get_args(ReasonCode))
+RESPONSE_KINDS = list(get_args(ResponseKind))
 
 
 def describe_object(properties: dict[str, dict[str, Any]]) -> dict[str, Any]:

@@ -15,11 +15,11 @@ from urllib.parse import urlsplit
 from agent.assess import Assessor
 from agent.classify import EXAMPLES, Classifier
 from agent.embeddings import Embedder, find_local_embedder, open_openai_embedder
-from agent.loop import Limits
 from agent.models.base import Model
 from agent.models.offline import OfflineModel
 from agent.models.openai import ModelEndpoint, open_openai_model
 from agent.prices import load_prices
+from agent.turn import Limits
 from app.database import Database
 from app.settings import Settings, SettingsError
 from db.listen import listen

@@ -12,8 +12,8 @@ from uuid import uuid4
 
 from agent.assess import Assessor
 from agent.classify import EXAMPLES, Classifier
-from agent.loop import Limits
 from agent.models.base import ModelReply, ModelRequest, ToolCall, ToolResult
+from agent.turn import Limits
 from app.wiring import announce
 from bench.ground import fresh_pool, percentile, submit_forms
 from bench.report import Report

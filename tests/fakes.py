@@ -8,8 +8,8 @@ from uuid import uuid4
 
 from agent.assess import Assessor
 from agent.classify import EXAMPLES, Classifier
-from agent.loop import Limits
 from agent.models.base import Item, Model, ToolCall
+from agent.turn import Limits
 from db import queue
 from db.pool import Connection, Pool
 from db.queue import ClaimedLane

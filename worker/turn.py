@@ -18,6 +18,7 @@ from agent.models.base import Model
 from agent.prices import Prices
 from agent.prompt import PROMPT_VERSION, build_instructions, lay_out_turn
 from agent.toolbox import ToolContext
+from agent.turn import AgentTurn, Ending, Limits
 from channels.base import InboundMessage, lay_out_reply, read_payload
 from db import turns
 from db.errors import LeaseLost
@@ -47,7 +48,7 @@ class TurnRunner:
     embedder: Embedder | None
     assessor: Assessor
     prices: Prices
-    limits: loop.Limits
+    limits: Limits
     company: str
     ticket_prefix: str
     allowed_links: tuple[str, ...]
@@ -138,7 +139,7 @@ class TurnRunner:
         earlier = [line.text for line in history if line.author == "customer"]
         return self.assessor.assess(texts, previous=earlier, language=turn.language, category_hint=hint)
 
-    def make_agent_turn(self, lane: ClaimedLane, turn: OpenTurn, brief: Brief) -> loop.AgentTurn:
+    def make_agent_turn(self, lane: ClaimedLane, turn: OpenTurn, brief: Brief) -> AgentTurn:
         async def record_step(step: StepRow) -> None:
             async with acquire(self.pool) as conn:
                 if not await turns.record_step(conn, turn.turn_id, lane.token, step):
@@ -146,7 +147,7 @@ class TurnRunner:
 
         is_over_budget = Decimal(str(turn.spent_today_usd)) >= self.daily_budget_usd
         limits = replace(self.limits, turn=EMAIL_TURN) if brief.limits.channel == "gmail" else self.limits
-        return loop.AgentTurn(
+        return AgentTurn(
             models=self.models[-1:] if is_over_budget else self.models,
             instructions=build_instructions(self.company),
             transcript=lay_out_turn(brief, secrets.token_hex(4)),
@@ -165,7 +166,7 @@ class TurnRunner:
             steps=turn.steps,
         )
 
-    def keep(self, end: TurnEnd, turn: OpenTurn, brief: Brief, ending: loop.Ending) -> TurnEnd:
+    def keep(self, end: TurnEnd, turn: OpenTurn, brief: Brief, ending: Ending) -> TurnEnd:
         """The end of the turn as the commit takes it."""
         terminal, assessment = ending.terminal, brief.assessment
         effects = [dump_effect(effect) for effect in ending.effects]

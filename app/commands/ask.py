@@ -11,6 +11,7 @@ from agent.brief import Brief, ChannelLimits, Line
 from agent.effects import Escalate
 from agent.prompt import build_instructions, lay_out_turn
 from agent.toolbox import ToolContext
+from agent.turn import AgentTurn, Ending
 from app.database import find_database
 from app.settings import Settings
 from app.wiring import Agent, make_turn_runner, open_agent
@@ -47,7 +48,7 @@ async def run(args: argparse.Namespace, settings: Settings) -> int:
 
 def make_turn(
     args: argparse.Namespace, settings: Settings, pool: Pool, agent: Agent, steps: list[StepRow]
-) -> loop.AgentTurn:
+) -> AgentTurn:
     """A turn about one message of nobody; its journal is a list in memory."""
     runner = make_turn_runner(settings, pool, agent)
     now = datetime.now(UTC)
@@ -70,7 +71,7 @@ def make_turn(
     async def keep_step(step: StepRow) -> None:
         steps.append(step)
 
-    return loop.AgentTurn(
+    return AgentTurn(
         models=agent.models,
         instructions=build_instructions(settings.company_name),
         transcript=lay_out_turn(brief, "terminal"),
@@ -89,7 +90,7 @@ def make_turn(
     )
 
 
-def print_ending(ending: loop.Ending, steps: list[StepRow], seconds: float) -> None:
+def print_ending(ending: Ending, steps: list[StepRow], seconds: float) -> None:
     terminal = ending.terminal
     if isinstance(terminal, Escalate):
         print(f"{terminal.customer_message}\n")

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from agent.loop import Limits
 from agent.models.base import Item, ModelFailure, ModelReply, ModelRequest, Text, ToolResult, Usage
 from agent.models.scripted import ScriptedModel
 from agent.text import plain_text
+from agent.turn import Limits
 from app.knowledge_files import SAMPLE_COMPANY, import_files
 from db import queue
 from db.errors import LeaseLost
