@@ -89,7 +89,7 @@ declare
   held lanes; talk conversations; this turns; gone int; reply jsonb := nullif(t->'reply', 'null');
   effect jsonb; covers bigint[] := array(select jsonb_array_elements_text(t->'covers')::bigint);
   answered boolean := reply is not null and reply->>'kind' in ('answer', 'clarifying_question', 'acknowledgement', 'refusal');
-  first_at timestamptz; now_at timestamptz := clock_timestamp();
+  first_at timestamptz; left_over timestamptz; now_at timestamptz := clock_timestamp();
 begin
   select * into held from lanes where lane = t->>'lane' and token = (t->>'token')::bigint for update;
   if not found then return 'lost'; end if;
@@ -122,8 +122,9 @@ begin
   end if;
   delete from message_queue where lane = held.lane and id = any(covers);
   get diagnostics gone = row_count;
+  select min(created_at) into left_over from message_queue where lane = held.lane;
   update lanes set pending = pending - gone, lease_until = null, token = null, worker = null, attempts = 0, superseded = 0,
-         last_error = null, waiting_since = now_at, run_at = greatest(run_at, now_at) where lane = held.lane;
+         last_error = null, waiting_since = coalesce(left_over, now_at), run_at = greatest(run_at, now_at) where lane = held.lane;
 
   for effect in select * from jsonb_array_elements(t->'effects') loop
     if effect->>'kind' = 'create_ticket' then
@@ -157,12 +158,16 @@ begin
            resolved_at = case when status <> 'escalated' and (t->>'resolves')::boolean then now_at end
      where conversation_id = talk.id and status <> 'resolved';
   end if;
+  if t->>'outcome' = 'closed' then
+    update tickets set status = 'resolved', resolved_at = now_at, updated_at = now_at
+     where conversation_id = talk.id and status in ('open', 'answered');
+  end if;
   update conversations set
          handler = case when t->>'outcome' = 'escalated' then 'human' else handler end,
          epoch = epoch + (t->>'outcome' = 'escalated')::int,
          status = case when t->>'outcome' in ('escalated', 'silent') then 'open'
                        when (t->>'resolves')::boolean or t->>'outcome' = 'closed' then 'resolved' else 'waiting' end,
-         waiting_since = case when answered or t->>'outcome' = 'closed' then null else coalesce(waiting_since, first_at, now_at) end,
+         waiting_since = case when answered or t->>'outcome' = 'closed' then left_over else coalesce(waiting_since, first_at, now_at) end,
          language = coalesce(t->>'language', language), sentiment = coalesce((t->>'sentiment')::real, sentiment), updated_at = now_at
    where id = talk.id;
   update turns set state = 'done', outcome = t->>'outcome', model = t->>'model', prompt_version = t->>'prompt_version',

@@ -17,7 +17,8 @@ union all
 select null, null, q.payload->>'channel', null, q.created_at, case when l.lease_until > now() then 'turn' else 'queue' end, 'agent', null,
        null, null, l.attempts, l.last_error, l.attempts >= 3, false
   from message_queue q join lanes l using (lane)
- where q.kind = 'inbound' and not exists (select 1 from conversations c where c.channel = q.payload->>'channel' and c.thread_key = q.payload->>'thread_key')
+ where q.kind = 'inbound' and not exists (select 1 from conversations c where c.channel = q.payload->>'channel' and c.thread_key = q.payload->>'thread_key'
+                                             and (c.waiting_since is not null or c.is_test))
 union all
 select null, null, d.payload->>'channel', null, d.created_at, 'nobody', null, null, null, 'dead_letter', d.attempts, d.error, true, true
   from dead_letters d

@@ -146,6 +146,7 @@ async def test_a_customer_who_never_stops_writing_is_answered_after_two_dropped_
         await make_runner(pool, Interrupted([reply_with(reply)], write)).run(await claim_one(pool))
     assert await list_replies(conn, reference) == ["third"]
     assert await count(conn, "message_queue") == 1, "the newest message waits for a turn of its own"
+    assert await conn.fetchval("select waits_for from waiting_customers") == "queue", "and is not forgotten meanwhile"
 
 
 def crash(_: ModelRequest) -> list[Item]:
@@ -194,6 +195,20 @@ async def test_a_person_is_called_with_route_due_time_and_a_word_to_the_customer
     waiting = await conn.fetchrow("select waits_for, is_unseen, reference from waiting_customers")
     assert waiting is not None
     assert tuple(waiting) == ("person", False, reference)
+
+
+async def test_thanks_close_an_answered_conversation_without_another_word(pool: Pool, conn: Connection) -> None:
+    reference = await submit(conn, "Hello there")
+    await make_runner(pool, ScriptedModel([reply_with(THANKS)])).run(await claim_one(pool))
+    await write_again(conn, reference, "Thank you, it works now!")
+    silent = ScriptedModel([])
+    await make_runner(pool, silent).run(await claim_one(pool))
+    assert await list_replies(conn, reference) == [THANKS]
+    assert silent.requests == []
+    assert await conn.fetchval("select status from tickets") == "resolved"
+    assert await count(conn, "waiting_customers") == 0
+    await write_again(conn, reference, "Actually, one more question")
+    assert await conn.fetchval("select status from tickets") == "open"
 
 
 async def test_the_agent_is_silent_while_a_person_has_the_conversation(pool: Pool, conn: Connection) -> None:
