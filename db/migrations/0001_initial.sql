@@ -324,7 +324,6 @@ create table channel_configs (
   signature         text not null default '',
   max_chars         int not null check (max_chars > 0),
   preferred_chars   int not null check (preferred_chars > 0),
-  quiet_seconds     real not null default 0,
   quiet_cap_seconds real not null default 0,
   rate_per_address  int not null default 20,
   rate_per_ip       int not null default 60,
@@ -342,8 +341,7 @@ comment on column channel_configs.greeting is 'Put before every reply; {name} is
 comment on column channel_configs.signature is 'Put after every reply.';
 comment on column channel_configs.max_chars is 'A reply may never be longer.';
 comment on column channel_configs.preferred_chars is 'A reply should not be longer.';
-comment on column channel_configs.quiet_seconds is 'How long a customer must be quiet before a follow-up is answered.';
-comment on column channel_configs.quiet_cap_seconds is 'How long a burst may put the answer off, at most.';
+comment on column channel_configs.quiet_cap_seconds is 'How long a burst may put the answer off, at most; the quiet time itself is a setting, DEBOUNCE_SECONDS_*.';
 comment on column channel_configs.rate_per_address is 'Messages one address may send per rate_window.';
 comment on column channel_configs.rate_per_ip is 'Messages one network address may send per rate_window.';
 comment on column channel_configs.rate_window is 'The window of both rates.';

@@ -23,7 +23,7 @@ insert into escalation_routes (category, team, assignee, respond_within, calenda
   ('security', 'security', null, '1 hour', null),
   ('feedback', 'product', null, '16 hours', 'office');
 
-insert into channel_configs (channel, greeting, signature, max_chars, preferred_chars, quiet_seconds, quiet_cap_seconds) values
-  ('web', '', '', 2500, 900, 0.5, 3);
+insert into channel_configs (channel, greeting, signature, max_chars, preferred_chars, quiet_cap_seconds) values
+  ('web', '', '', 2500, 900, 3);
 
 insert into schedules (name, every) values ('sweep', '1 hour');
