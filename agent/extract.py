@@ -32,6 +32,8 @@ ASKS_WAY = re.compile(
     r"|どうすれば|方法|怎么|如何|كيف|कैसे|как "
 )
 COMMON_WORDS = frozenset(word for words in WORDS.values() for word in words)
+WHOLE_SHARE = 0.75
+"""A passage that takes no more than this of the preferred length is quoted whole: what was left out might matter."""
 MAX_SENTENCES = 3
 NEAR_BEST = 0.45
 """A further sentence must be this near to the best one's score."""
@@ -64,6 +66,8 @@ def extract_answer(question: str, passage: str, space: Space, *, is_cut: bool = 
     units = [unit for unit in (units[:-1] if is_cut else units) if fits(unit, space)]
     if not units:
         return None
+    if len(join_units(units)) <= WHOLE_SHARE * space.preferred:
+        return join_units(units)
     scores = score_units(question, units)
     steps = [unit for unit in units if unit.is_list]
     if steps and not asks_for_fact(question):
@@ -150,6 +154,11 @@ def score_units(question: str, units: Sequence[Unit]) -> dict[int, float]:
 
 def list_stems(text: str) -> set[str]:
     return {stem_word(word) for word in list_words(text) if word not in COMMON_WORDS and len(word) > 1}
+
+
+def count_shared(question: str, text: str) -> int:
+    """How many of the question's words stand in a text."""
+    return len(list_stems(question) & list_stems(text))
 
 
 def join_units(units: Sequence[Unit]) -> str:

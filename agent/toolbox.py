@@ -272,7 +272,7 @@ def describe_passage(handle: str, passage: FoundPassage) -> dict[str, Any]:
         "slug": passage.slug,
         "title": passage.title,
         "url": f"/help/{passage.slug}?version={passage.version}",
-        "text": passage.text[:MAX_PASSAGE_CHARS],
+        "text": (f"## {passage.heading}\n\n" if passage.heading else "") + passage.text[:MAX_PASSAGE_CHARS],
         "updated": passage.updated.isoformat() if passage.updated else None,
         "score": round(passage.score, 4),
     }

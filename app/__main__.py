@@ -11,6 +11,7 @@ import uvloop
 
 from app import commands
 from app.logs import configure_logging
+from app.secrets_file import recall_secrets
 from app.settings import SettingsError, read_settings
 from db.errors import DeskError
 from db.health import REFUSED
@@ -34,10 +35,13 @@ def main(words: list[str]) -> int:
     command.add_arguments(parser)
     args = parser.parse_args(words[1:] if words and words[0] == name else words)
     try:
-        settings = read_settings(os.environ)
+        settings = recall_secrets(read_settings(os.environ))
         configure_logging(settings.log_level)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             return int(runner.run(command.run(args, settings)))
+    except BrokenPipeError:  # whoever read our output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return DONE
     except SettingsError as error:
         return complain(name, error, WRONG_USE)
     except (DeskError, *REFUSED) as error:

@@ -45,6 +45,8 @@ def list_files(paths: Iterable[Path]) -> list[Path]:
 def read_article_file(path: Path) -> str:
     """The text of a file, Markdown as it is. ArticleError says what is wrong with it."""
     suffix = path.suffix.lower()
+    if not path.exists():
+        raise ArticleError(path.name, "file", "does not exist")
     if suffix not in READABLE:
         raise ArticleError(path.name, "file", "is not Markdown, HTML, text or PDF")
     try:

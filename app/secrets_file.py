@@ -11,6 +11,16 @@ from app.settings import Settings
 GENERATED = ("admin_token", "app_secret")
 
 
+def recall_secrets(settings: Settings) -> Settings:
+    """The settings with what an earlier start drew, for every command that works beside the embedded Postgres."""
+    path = settings.state_folder / "secrets.json"
+    if settings.database_url is not None or not path.exists():
+        return settings
+    kept = json.loads(path.read_text())
+    known = {name: SecretStr(kept[name]) for name in GENERATED if getattr(settings, name) is None and name in kept}
+    return settings.model_copy(update=known)
+
+
 def fill_in_secrets(settings: Settings) -> tuple[Settings, list[str]]:
     """The settings with ADMIN_TOKEN and APP_SECRET present, and the names of those drawn just now."""
     path = settings.state_folder / "secrets.json"

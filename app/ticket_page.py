@@ -8,7 +8,7 @@ from urllib.parse import quote, urlencode
 
 from starlette.responses import Response
 
-from app.access import make_token
+from app.access import is_same, make_token
 from app.problems import FieldError, Problem
 from app.rendering import render_page, say_time
 from app.settings import Settings
@@ -49,6 +49,12 @@ async def load_view(request: DeskRequest) -> TicketView:
 def ticket_path(settings: Settings, reference: str) -> str:
     """Where the ticket's customer finds it; the path with its key."""
     return f"/support/ticket/{reference}?{urlencode({'token': make_token(settings, reference)})}"
+
+
+def holds_link(request: DeskRequest) -> bool:
+    """Whether the visitor is the customer, who comes with the token; without one only staff get past the guard."""
+    token = make_token(request.state["settings"], request.path_params["reference"])
+    return is_same(request.query_params.get("token", ""), token)
 
 
 def own_path(request: DeskRequest, below: str = "") -> str:
@@ -107,6 +113,7 @@ def show_page(request: DeskRequest, view: TicketView, reply: Reply, new_id: str,
         "list_sources": list_sources,
         "reply": reply,
         "submission_id": new_id,
+        "is_customer": holds_link(request),
         "own_path": own_path(request),
         "events_path": own_path(request, "/events"),
         "messages_path": own_path(request, "/messages"),

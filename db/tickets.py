@@ -119,6 +119,12 @@ async def add_web_message(conn: Connection, message: NewWebMessage) -> Intake:
     return read_intake(await conn.fetchval("select add_web_message($1)", asdict(message)))
 
 
+async def add_person_message(conn: Connection, reference: str, message: str, *, idempotency: UUID) -> str:
+    """What somebody of the team answers; the agent is silent from then on. accepted, repeated, missing or elsewhere."""
+    outcome: str = await conn.fetchval("select add_person_message($1, $2, $3)", reference, message, idempotency)
+    return outcome
+
+
 async def find_ticket(conn: Connection, reference: str) -> Ticket | None:
     """The ticket with this reference."""
     row = await conn.fetchrow(

@@ -6,13 +6,13 @@ from typing import Any
 
 from agent.assess import asks_for_update
 from agent.brief import Brief, Escalation
-from agent.extract import Space, extract_answer, quote_best
+from agent.extract import Space, count_shared, extract_answer, quote_best
 from agent.language import find_language
 from agent.models.base import ModelFailure, ModelReply, ModelRequest, ToolCall, Usage
 from agent.models.transcript import Found, Progress, Searched, read_progress
 from agent.phrases import choose_language, is_phrase, say
 from agent.queries import choose_title, list_keywords, make_query
-from agent.words import fold
+from agent.words import fold, list_words
 
 CUT_CHARS = 880
 """A result this long may have been shortened by the search tool."""
@@ -21,6 +21,8 @@ RELATED_SCORES = 0.75
 """A third title is offered only when its score is this near to the best one's."""
 CLOSE_SCORES = 0.985
 """Two articles whose scores are nearer than this to each other are both likely meant."""
+CLOSE_SECTIONS = 0.9
+"""Sections of one article whose scores are this near to each other are told apart by their headings."""
 PHRASES = {
     "human_wanted": "escalated_human",
     "billing_dispute": "escalated_billing",
@@ -140,6 +142,8 @@ class Turn:
         best = max(self.progress.list_searches(), key=rank_search, default=None)
         has_asked = is_phrase("clarify", self.last_reply) or is_phrase("not_found", self.last_reply)
         if best is None or best.confidence == "none" or not best.results:
+            if best is not None and any(self.frame(found) for found in best.results):
+                return self.hand_over("no_answer", "the articles are in another language")
             return self.hand_over("no_answer", "no article found twice") if has_asked else self.ask_more()
         if best.confidence == "high" and (self.chosen_title or not is_ambiguous(best)):
             return self.quote(best)
@@ -149,7 +153,7 @@ class Turn:
 
     def quote(self, searched: Searched) -> ToolCall:
         """The best passage's own words, in a frame of the customer's language where the article has another one."""
-        passage, refused = searched.results[0], self.progress.list_errors("send_response")
+        passage, refused = choose_section(self.question, searched), self.progress.list_errors("send_response")
         frame = self.frame(passage)
         limits = self.brief.limits
         space = Space(limits.preferred_chars - len(frame), limits.max_chars - len(frame), "foreign_link" not in refused)
@@ -250,6 +254,15 @@ class Turn:
 
     def call(self, name: str, arguments: dict[str, Any]) -> ToolCall:
         return ToolCall(f"s{self.progress.step}c1", name, json.dumps(arguments, ensure_ascii=False))
+
+
+def choose_section(question: str, searched: Searched) -> Found:
+    """The section of the best article to quote: of those about as near, the one whose heading the question names,
+    else the one without a heading, which is how the article begins."""
+    best = searched.results[0]
+    near = [f for f in searched.results if f.title == best.title and f.score >= CLOSE_SECTIONS * best.score]
+    named = " ".join(word for word in list_words(question) if word not in list_words(best.title))
+    return max(near, key=lambda found: (count_shared(named, found.heading), not found.heading))
 
 
 def rank_search(searched: Searched) -> tuple[int, float]:

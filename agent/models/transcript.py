@@ -17,6 +17,12 @@ class Found:
     text: str
     score: float
 
+    @property
+    def heading(self) -> str:
+        """Of its section; empty where the article begins."""
+        first = self.text.partition("\n")[0]
+        return first.removeprefix("## ") if first.startswith("## ") else ""
+
 
 @dataclass(frozen=True, slots=True)
 class Searched:

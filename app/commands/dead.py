@@ -22,7 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 async def run(args: argparse.Namespace, settings: Settings) -> int:
-    """Exit code 1 when there was nothing to list, show or retry; 2 when it is not said what to retry."""
+    """Exit code 1 when there was nothing to show or retry; 2 when it is not said what to retry."""
     if args.action == "retry" and not args.ids and not args.kind:
         print("dead retry: name ids or a --kind", file=sys.stderr)
         return 2
@@ -37,9 +37,11 @@ async def run(args: argparse.Namespace, settings: Settings) -> int:
 
 async def list_letters(_: argparse.Namespace, conn: Connection) -> int:
     letters = await queue.list_dead(conn)
+    if not letters:
+        print("no dead letters: nothing was given up")
     for letter in letters:
         print(f"{letter.id}  {letter.failed_at:%Y-%m-%d %H:%M}  {letter.kind}  tries {letter.attempts}  {letter.error}")
-    return 0 if letters else 1
+    return 0
 
 
 async def show_letter(args: argparse.Namespace, conn: Connection) -> int:

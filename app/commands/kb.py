@@ -12,6 +12,7 @@ from app.knowledge_files import import_files
 from app.settings import Settings
 from app.wiring import open_embedder
 from db import knowledge, queue
+from db.errors import NotFound
 from db.migrate import check_schema
 from db.pool import Pool, acquire, open_pool
 
@@ -24,12 +25,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     find = actions.add_parser("search", help="what the agent would find, with scores and why")
     find.add_argument("words")
     find.add_argument("--plan", default=None)
+    remove = actions.add_parser("remove", help="retire articles; what cites them stays readable")
+    remove.add_argument("slugs", nargs="+", metavar="SLUG")
     actions.add_parser("list", help="every live article")
     actions.add_parser("embed", help="make all vectors with the embedding model of the settings, then search with it")
 
 
 async def run(args: argparse.Namespace, settings: Settings) -> int:
-    """Exit code 1 when nothing was imported, found, listed or could be embedded."""
+    """Exit code 1 when nothing was imported, surely found, listed, removed or could be embedded."""
     async with find_database(settings) as database, open_pool(database.query_url, size=2) as pool:
         async with acquire(pool) as conn:
             await check_schema(conn)
@@ -40,6 +43,8 @@ async def run(args: argparse.Namespace, settings: Settings) -> int:
                 return await search_words(pool, open_embedder(settings), args)
             case "list":
                 return await list_articles(pool)
+            case "remove":
+                return await remove_articles(pool, args.slugs)
             case _:
                 return await embed_all(pool, open_embedder(settings))
 
@@ -60,7 +65,8 @@ async def import_paths(pool: Pool, paths: list[Path]) -> int:
         print(f"skipped {line}", file=sys.stderr)
     counts = ", ".join(f"{report.counts.get(status, 0)} {status}" for status in ("new", "changed", "same"))
     print(f"{counts}, {len(report.skipped)} skipped")
-    print("Found by their words from now on, and by their meaning once a worker has indexed them.")
+    if report.counts.get("new") or report.counts.get("changed"):
+        print("Found by their words from now on, and by their meaning once a worker has indexed them.")
     return 0 if report.counts else 1
 
 
@@ -70,7 +76,7 @@ async def search_words(pool: Pool, embedder: Embedder | None, args: argparse.Nam
     for passage in found.passages:
         print(f"{passage.score:.3f}  {passage.slug} v{passage.version}  {passage.title} / {passage.heading}")
         print(f"       {passage.why}")
-    return 0 if found.passages else 1
+    return 0 if found.confidence != "none" else 1
 
 
 async def list_articles(pool: Pool) -> int:
@@ -85,6 +91,19 @@ async def list_articles(pool: Pool) -> int:
             f"{article.slug} v{article.version}  {article.category}{plan}  {article.title}  {' '.join(marks)}".rstrip()
         )
     return 0 if articles else 1
+
+
+async def remove_articles(pool: Pool, slugs: list[str]) -> int:
+    missing = 0
+    for slug in slugs:
+        try:
+            async with acquire(pool) as conn:
+                await knowledge.retire_article(conn, slug)
+        except NotFound as error:
+            print(f"kb remove: {error}", file=sys.stderr)
+            missing += 1
+    print(f"{len(slugs) - missing} removed: not found or cited any more")
+    return 1 if missing else 0
 
 
 async def embed_all(pool: Pool, embedder: Embedder | None) -> int:

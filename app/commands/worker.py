@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import logging
 
 from app.database import find_database
 from app.settings import Settings
@@ -9,6 +10,8 @@ from app.stop import stop_on_signals
 from app.wiring import make_worker, open_agent, running_worker
 from db.migrate import check_schema
 from db.pool import acquire, open_pool
+
+log = logging.getLogger(__name__)
 
 POOL_SIZE = 6  # connections; a seventh listens
 
@@ -24,7 +27,9 @@ async def run(_: argparse.Namespace, settings: Settings) -> int:
         async with acquire(pool) as conn:
             await check_schema(conn)
         worker = make_worker(settings, database, pool, open_agent(settings))
+        log.info("worker started", extra={"worker": worker.settings.name})
         async with running_worker(worker) as working:
             told = asyncio.create_task(stopping.wait())
             await asyncio.wait([told, working], return_when=asyncio.FIRST_COMPLETED)
+        log.info("worker stopped", extra={"worker": worker.settings.name})
     return 0

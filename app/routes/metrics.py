@@ -28,8 +28,8 @@ DEFINITIONS = {
     "sentiment.average": "Mean mood of the customers' messages, from -1 (furious) to +1 (delighted).",
     "sentiment.change": "Mean change of mood from one turn of a conversation to the next; first turns do not count.",
     "cost_usd": "Sum of what the models charged, in US dollars; turns of unknown price do not count.",
-    "resolution_rate": "Share of the conversations with a turn in the period that are resolved, or answered by"
-    " the agent with nothing left open.",
+    "resolution_rate": "Share of the conversations with a turn in the period that are resolved, or whose last turn was"
+    " an answer of the agent that the customer has not come back on. A question back is not an answer.",
     "outcomes": "Turns of the period by how they ended.",
     "n": "Finished turns of the period: what the rates, latencies and moods rest on.",
     "null": "No traffic to tell from. Test messages count nowhere.",

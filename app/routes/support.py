@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Mapping
 from typing import Any
+from uuid import UUID, uuid5
 
 from starlette.responses import RedirectResponse, Response
 
@@ -14,9 +15,9 @@ from app.problems import FieldError, Problem, answer
 from app.rendering import JsonResponse, prefers_html, render_page
 from app.routes.ticket_stream import stream_ticket
 from app.state import DeskRequest
-from app.ticket_page import Reply, load_view, own_path, show_json, show_page, ticket_path
+from app.ticket_page import Reply, holds_link, load_view, own_path, show_json, show_page, ticket_path
 from db.pool import UNAVAILABLE, acquire
-from db.tickets import Intake, NewWebMessage, Plan, add_web_message, list_plans, submit_form
+from db.tickets import Intake, NewWebMessage, Plan, add_person_message, add_web_message, list_plans, submit_form
 
 CATEGORIES = {
     "technical": "Something does not work",
@@ -27,6 +28,8 @@ CATEGORIES = {
     "feedback": "An idea or a wish",
     "general": "Something else",
 }
+ANSWERS = UUID("5b3f6c1e-3a53-4f0e-9d55-6a1f0c6f7d11")
+"""Namespace of the keys under which the team's answers are sent once."""
 TRY_AGAIN = "We cannot store your message at this moment. It is still here: please send it again in a few seconds."
 
 
@@ -120,8 +123,9 @@ async def show_ticket(request: DeskRequest) -> Response:
 async def add_message(request: DeskRequest) -> Response:
     """POST /support/ticket/{reference}/messages: 202, or for a form a redirect back to the page."""
     fields = await read_fields(request)
+    store = store_message if holds_link(request) else store_answer
     try:
-        await store_message(request, fields)
+        await store(request, fields)
     except Problem as problem:
         if problem.status == 404 or not wants_page(request, fields):
             raise
@@ -154,6 +158,22 @@ async def store_message(request: DeskRequest, fields: Fields) -> None:
     if intake.outcome == "accepted":
         request.state["waker"].poke(settings.debounce_seconds_web)
         request.state["hub"].wake(reference)
+
+
+async def store_answer(request: DeskRequest, fields: Fields) -> None:
+    """Check what somebody of the team answers and store it. Raises Problem."""
+    refuse_cross_site(request)
+    form, key = check_fields(FollowUp, request, fields)
+    reference = request.path_params["reference"]
+    async with acquire(request.state["pool"]) as conn:
+        outcome = await add_person_message(
+            conn, reference, form.message, idempotency=uuid5(ANSWERS, f"{reference}:{key}")
+        )
+    if outcome == "missing":
+        raise Problem(404)
+    if outcome == "elsewhere":
+        raise Problem(409, "Answer this one where the customer wrote.")
+    request.state["hub"].wake(reference)
 
 
 ROUTES = [

@@ -176,6 +176,7 @@ create table agent_metrics (
   is_test          boolean not null default false
 );
 create index agent_metrics_finished on agent_metrics (finished_at);
+create index agent_metrics_conversation on agent_metrics (conversation_id, finished_at);
 comment on table agent_metrics is 'One row per finished turn: how long, how much, how the customer felt, how it ended.';
 comment on column agent_metrics.turn_id is 'Of which turn.';
 comment on column agent_metrics.conversation_id is 'Where.';

@@ -77,10 +77,11 @@ returns table (channel text, received bigint, answered bigint, waiting bigint, e
     select coalesce(w.channel, 'total') as channel, count(*) as waiting from waiting_customers w group by grouping sets ((w.channel), ())
   ), solved as (
     select coalesce(c.channel, 'total') as channel,
-           avg((c.status = 'resolved' or (c.handler = 'agent' and c.status = 'waiting'))::int)::float8 as rate
-      from conversations c where c.updated_at >= since and not c.is_test
-       and exists (select 1 from agent_metrics m where m.conversation_id = c.id and m.finished_at >= since)
-     group by grouping sets ((c.channel), ())
+           avg((c.status = 'resolved' or (c.handler = 'agent' and c.waiting_since is null and latest.outcome = 'answered'))::int)::float8 as rate
+      from conversations c
+      join lateral (select m.outcome from agent_metrics m where m.conversation_id = c.id and m.finished_at >= since
+                     order by m.finished_at desc limit 1) latest on true
+     where not c.is_test and c.updated_at >= since group by grouping sets ((c.channel), ())
   )
   select names.channel, coalesce(heard.received, 0), coalesce(spans.answered, 0), coalesce(owed.waiting, 0), spans.escalation_rate,
          queue[1], queue[2], thinking[1], thinking[2], delivery[1], delivery[2], total[1], total[2],

@@ -30,7 +30,9 @@ EXPORT = """You can export up to 20 projects at once.
 2. Tick the projects and choose CSV.
 3. Choose **Start export**.
 
-The file is ready within 15 minutes. See [our page](https://other.example/x) for formats."""
+The file is ready within 15 minutes. See [our page](https://other.example/x) for formats.
+
+Attachments are not part of an export; the file holds their names and links."""
 TITLES = {
     "Export projects": EXPORT,
     "Import tasks": "Drop a CSV file on the board.",

@@ -223,3 +223,32 @@ async def test_head_of_the_event_stream_ends(database_url: str) -> None:
         answer = await desk.head(below(await submit(desk), "events"))
     assert answer.headers["content-type"].startswith("text/event-stream")
     await asyncio.sleep(0)
+
+
+async def test_what_staff_write_is_a_persons_answer_and_the_agent_is_silent_from_then_on(
+    database_url: str, conn: Connection
+) -> None:
+    async with open_desk(database_url) as desk:
+        body = (await desk.post("/support/submit", json=FORM)).json()
+        path = f"/support/ticket/{body['ticket']}"
+        answer = {"message": "I am Jane. It is done."}
+        for _ in range(2):
+            sent = await desk.post(f"{path}/messages", json=answer, headers=STAFF | {"Idempotency-Key": "k"})
+            assert sent.status_code == 202
+        messages = (await desk.get(body["status_url"])).json()["messages"]
+        page = await desk.get(body["status_url"], headers=HTML)
+    ours = [message for message in messages if message["direction"] == "outbound"]
+    assert [(message["author"], message["text"]) for message in ours] == [("person", answer["message"])]
+    assert "team" in page.text
+    talk = await conn.fetchrow("select handler, epoch, waiting_since from conversations")
+    assert talk is not None
+    assert tuple(talk) == ("human", 1, None)
+    assert await conn.fetchval("select first_response_met_at is not null from tickets")
+
+
+async def test_staff_with_a_wrong_link_do_not_write_as_the_customer(database_url: str, conn: Connection) -> None:
+    async with open_desk(database_url) as desk:
+        body = (await desk.post("/support/submit", json=FORM)).json()
+        path = f"/support/ticket/{body['ticket']}/messages?token=wrong"
+        assert (await desk.post(path, json={"message": "Hello"}, headers=STAFF)).status_code == 202
+    assert await conn.fetchval("select author from messages") == "person"
