@@ -1,6 +1,7 @@
 """A customer's words made into a search: greeting, quoted mail, signature and personal data left out."""
 
 import re
+from collections.abc import Sequence
 
 from agent.facts import EMAIL, LINK
 from agent.language import WORDS
@@ -28,6 +29,13 @@ ORDINALS = (
 )
 LISTED = re.compile(r"^\s*([1-3])\.\s+(.+?)\s*$", re.MULTILINE)
 SHORT_PICK = 6
+ASKS_FIT = re.compile(
+    r"\b(?:app|version|client|program|software|integrat\w*|plugin|connect\w*|support\w*|work with|sync\w*|complian\w*"
+    r"|certif\w*|compatib\w*|available|verfügbar|Programm|verbind\w*|disponible|disponibile)\b",
+    re.IGNORECASE,
+)
+NAME = re.compile(r"(?<=[a-z,] )[A-Z][A-Za-z0-9+]{2,}\b|\b[A-Z]{3,}\b")
+"""A capital inside a sentence, or an abbreviation."""
 
 
 def make_query(text: str, subject: str = "") -> str:
@@ -63,3 +71,12 @@ def choose_title(text: str, offered: str) -> str | None:
             return title
     shared = [len(set(list_words(title)) & set(words) - COMMON_WORDS) for title in titles]
     return titles[shared.index(max(shared))] if max(shared) and shared.count(max(shared)) == 1 else None
+
+
+def find_unknown_names(text: str, known: Sequence[str]) -> list[str]:
+    """Names that a question about fitting together ("is there an app for ...", "does it work with ...") is about and
+    that stand in none of the `known` texts: then an article about something near is no answer."""
+    if not ASKS_FIT.search(text):
+        return []
+    ground = fold("\n".join(known))
+    return [name for name in NAME.findall(text) if fold(name) not in ground]

@@ -101,7 +101,7 @@ class TurnState:
 def call_key(call: ToolCall) -> str:
     try:
         return call.name + json.dumps(json.loads(call.arguments), sort_keys=True)
-    except ValueError:
+    except (ValueError, RecursionError):
         return call.name + call.arguments
 
 

@@ -121,7 +121,10 @@ def is_cross_site(request: Request[Any]) -> bool:
     if origin is None:
         return False
     own = {request.headers.get("host", ""), urlsplit(request.state.settings.public_base_url).netloc}
-    return urlsplit(origin).netloc not in own
+    try:
+        return urlsplit(origin).netloc not in own
+    except ValueError:
+        return True
 
 
 def refuse_cross_site(request: Request[Any]) -> None:

@@ -1,5 +1,6 @@
 """What a request carries, as fields: JSON or a form, within limits, in UTF-8 or not at all."""
 
+import re
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl
@@ -9,6 +10,7 @@ from starlette.requests import Request
 
 from app.problems import Problem
 
+CHARSET = re.compile(r"charset\s*=\s*[\"']?([^\"';\s]*)", re.IGNORECASE)
 MAX_FIELDS = 50
 FORM_TYPES = ("application/x-www-form-urlencoded", "multipart/form-data")
 
@@ -24,6 +26,7 @@ class Fields:
 async def read_fields(request: Request[Any]) -> Fields:
     """The fields of a JSON object or a form. Raises Problem: 400, 413 or 415."""
     kind = read_kind(request)
+    check_charset(request)
     try:
         match kind:
             case "application/json":
@@ -31,10 +34,18 @@ async def read_fields(request: Request[Any]) -> Fields:
             case "application/x-www-form-urlencoded":
                 return Fields(parse_form((await request.body()).decode()), is_form=True)
             case "multipart/form-data":
+                (await request.body()).decode()  # the parser itself would fall back to Latin-1
                 return Fields(await parse_multipart(request), is_form=True)
     except UnicodeDecodeError:
         raise Problem(400, "The text is not UTF-8.") from None
     raise Problem(415)
+
+
+def check_charset(request: Request[Any]) -> None:
+    """Raises the 415 Problem for anything that says it is not UTF-8."""
+    named = CHARSET.search(request.headers.get("content-type", ""))
+    if named and named.group(1).lower() not in ("utf-8", "utf8", "us-ascii"):
+        raise Problem(415, "Please send UTF-8.")
 
 
 def read_kind(request: Request[Any]) -> str:
@@ -66,6 +77,6 @@ def parse_form(text: str) -> dict[str, Any]:
 
 
 async def parse_multipart(request: Request[Any]) -> dict[str, Any]:
-    """Files are refused; the parser falls back to Latin-1, so a field that is no UTF-8 shows as such."""
+    """The fields of a multipart form; files are refused."""
     async with request.form(max_files=0, max_fields=MAX_FIELDS) as form:
         return {name: value for name, value in form.multi_items() if isinstance(value, str)}

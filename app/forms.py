@@ -24,9 +24,14 @@ KEY = re.compile(rf"[!-~]{{1,{MAX_KEY}}}")
 Form = TypeVar("Form", bound=BaseModel)
 
 
+def compose(value: object) -> object:
+    """Composed characters (NFC), before lengths are counted: composing can make a text longer."""
+    return unicodedata.normalize("NFC", value) if isinstance(value, str) else value
+
+
 def check_line(text: str) -> str:
     """One line that a person can see."""
-    text = unicodedata.normalize("NFC", text).strip()
+    text = text.strip()
     if not is_visible(text):
         raise ValueError("Please fill this in.")
     if any(unicodedata.category(letter) in ("Cc", "Cs", "Zl", "Zp") for letter in text):
@@ -36,7 +41,7 @@ def check_line(text: str) -> str:
 
 def check_message(text: str) -> str:
     """Lines that a person can see; line ends become newlines."""
-    text = unicodedata.normalize("NFC", text).replace("\r\n", "\n").replace("\r", "\n").strip()
+    text = text.replace("\r\n", "\n").replace("\r", "\n").strip()
     if not is_visible(text):
         raise ValueError("Please write what it is about.")
     if any(unicodedata.category(letter) in ("Cc", "Cs") and letter not in "\n\t" for letter in text):
@@ -67,7 +72,7 @@ def drop_blank(value: object) -> object:
 
 def count_ends(value: object) -> object:
     """A browser counts a line end as one character and sends two."""
-    return value.replace("\r\n", "\n") if isinstance(value, str) else value
+    return unicodedata.normalize("NFC", value).replace("\r\n", "\n") if isinstance(value, str) else value
 
 
 Message = Annotated[str, Field(max_length=MAX_MESSAGE), BeforeValidator(count_ends), AfterValidator(check_message)]
@@ -79,9 +84,9 @@ class Submission(BaseModel):
 
     model_config = ConfigDict(extra="ignore", hide_input_in_errors=True)
 
-    name: Annotated[str, Field(max_length=MAX_NAME), AfterValidator(check_line)]
-    email: Annotated[str, Field(max_length=MAX_EMAIL), AfterValidator(check_email)]
-    subject: Annotated[str, Field(max_length=MAX_SUBJECT), AfterValidator(check_line)]
+    name: Annotated[str, BeforeValidator(compose), Field(max_length=MAX_NAME), AfterValidator(check_line)]
+    email: Annotated[str, BeforeValidator(compose), Field(max_length=MAX_EMAIL), AfterValidator(check_email)]
+    subject: Annotated[str, BeforeValidator(compose), Field(max_length=MAX_SUBJECT), AfterValidator(check_line)]
     message: Message
     category: Annotated[Category | None, BeforeValidator(drop_blank)] = None
     plan: Annotated[Plan | None, BeforeValidator(drop_blank)] = None

@@ -24,7 +24,9 @@ from db.pool import Pool, open_pool
 
 log = logging.getLogger(__name__)
 
+COMMAND_TIMEOUT = 2.0  # seconds; a visitor is told sooner than a worker that the database does not answer
 POOL_SIZE = 10  # connections; a request holds one for milliseconds
+MAX_HEADER_BYTES = 65_536
 STOP_TIMEOUT = 5  # seconds that requests in hand may take once the process stops
 ROOMS = (support, articles, conversations, customers, metrics, self_test, health, login, static)
 
@@ -39,12 +41,14 @@ def create_app(settings: Settings, database: Database, *, pool: Pool | None = No
     if settings.app_secret is None:
         raise SettingsError("APP_SECRET: must be set, to any long random text that stays the same")
     load_templates()
-    return Starlette(
+    app = Starlette(
         routes=[route for room in ROOMS for route in room.ROUTES],
         middleware=[Middleware(Edge)],
         exception_handlers=ERROR_TABLE,
         lifespan=make_lifespan(settings, database, pool),
     )
+    app.router.redirect_slashes = False  # it would send visitors wherever the Host header says
+    return app
 
 
 def make_lifespan(settings: Settings, database: Database, given: Pool | None) -> Lifespan:
@@ -53,7 +57,8 @@ def make_lifespan(settings: Settings, database: Database, given: Pool | None) ->
         async with AsyncExitStack() as stack:
             pool = given
             if pool is None:
-                pool = await stack.enter_async_context(open_pool(database.query_url, size=POOL_SIZE))
+                opened = open_pool(database.query_url, size=POOL_SIZE, command_timeout=COMMAND_TIMEOUT)
+                pool = await stack.enter_async_context(opened)
             waker = await stack.enter_async_context(open_waker(pool))
             hub = await stack.enter_async_context(open_hub(database.listen_url))
             yield DeskState(settings=settings, pool=pool, waker=waker, hub=hub)
@@ -81,6 +86,8 @@ async def serve(app: Starlette, settings: Settings, stopping: asyncio.Event) -> 
     listener = open_socket(settings)
     config = uvicorn.Config(
         app,
+        http="h11",  # httptools takes headers of any size
+        h11_max_incomplete_event_size=MAX_HEADER_BYTES,
         proxy_headers=True,
         forwarded_allow_ips=settings.forwarded_allow_ips,
         access_log=False,

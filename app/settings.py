@@ -19,6 +19,13 @@ def check_database_url(url: object) -> object:
         return url
     if not url.startswith(("postgres://", "postgresql://")):
         raise ValueError("must begin with postgres:// or postgresql://")
+    try:
+        parts = urlsplit(url)
+        is_whole = bool(parts.hostname or "host=" in parts.query) and (parts.port is None or parts.port > 0)
+    except ValueError:
+        is_whole = False
+    if not is_whole:
+        raise ValueError("cannot be read; special characters in the password must be percent-encoded")
     return url
 
 

@@ -1,6 +1,7 @@
 """Connections: how a pool is opened, and what stands between us and Postgres."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,9 @@ else:  # only the stubs know that these are generic
 CONNECT_TIMEOUT = 5.0  # seconds
 COMMAND_TIMEOUT = 10.0  # seconds; every statement of ours is far quicker, so a silent network is noticed
 ACQUIRE_TIMEOUT = 2.0  # seconds; a caller that waits longer is told that the database cannot be had
+
+NUL = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
+"""A NUL as JSON writes it; not the six characters somebody typed, which JSON writes with two backslashes."""
 
 UNAVAILABLE = (
     OSError,
@@ -41,7 +45,7 @@ UNAVAILABLE = (
 
 def dump_json(value: Any) -> str:
     """JSON text for a jsonb column: UUIDs and times become text, NUL (which jsonb refuses) is dropped."""
-    return orjson.dumps(value, default=str).decode().replace("\\u0000", "")
+    return NUL.sub(r"\1", orjson.dumps(value, default=str).decode())
 
 
 async def set_up_connection(conn: Connection) -> None:
@@ -70,8 +74,8 @@ async def is_pooler(url: str) -> bool:
 
 
 @asynccontextmanager
-async def open_pool(url: str, *, size: int) -> AsyncIterator[Pool]:
-    """A pool of up to `size` connections, opened when they are first needed.
+async def open_pool(url: str, *, size: int, command_timeout: float = COMMAND_TIMEOUT) -> AsyncIterator[Pool]:
+    """A pool of up to `size` connections, opened when they are first needed. command_timeout: seconds.
 
     Behind a transaction pooler prepared statements cannot outlive their transaction, so none are kept there.
     """
@@ -84,7 +88,7 @@ async def open_pool(url: str, *, size: int) -> AsyncIterator[Pool]:
         min_size=0,
         max_size=size,
         timeout=CONNECT_TIMEOUT,
-        command_timeout=COMMAND_TIMEOUT,
+        command_timeout=command_timeout,
         statement_cache_size=cache,
         max_cached_statement_lifetime=0,
         init=set_up_connection,

@@ -103,7 +103,8 @@ class TurnRunner:
             return replace(end, outcome="closed")
         agent_turn = self.make_agent_turn(lane, turn, brief)
         if dead_error is not None:
-            return self.keep(end, turn, brief, await loop.hand_over(agent_turn, "attempts"))
+            # without the journal, which may be what made every try fail
+            return self.keep(end, turn, brief, await loop.hand_over(replace(agent_turn, steps=()), "attempts"))
         return self.keep(end, turn, brief, await loop.run_turn(agent_turn))
 
     def make_brief(self, turn: OpenTurn, messages: list[InboundMessage]) -> Brief:

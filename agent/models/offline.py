@@ -4,14 +4,14 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from agent.assess import asks_for_update
+from agent.assess import asks_for_update, says_it_failed
 from agent.brief import Brief, Escalation
 from agent.extract import Space, count_shared, extract_answer, quote_best
 from agent.language import find_language
 from agent.models.base import ModelFailure, ModelReply, ModelRequest, ToolCall, Usage
 from agent.models.transcript import Found, Progress, Searched, read_progress
 from agent.phrases import choose_language, is_phrase, say
-from agent.queries import choose_title, list_keywords, make_query
+from agent.queries import choose_title, find_unknown_names, list_keywords, make_query
 from agent.words import fold, list_words
 
 CUT_CHARS = 880
@@ -145,6 +145,8 @@ class Turn:
             if best is not None and any(self.frame(found) for found in best.results):
                 return self.hand_over("no_answer", "the articles are in another language")
             return self.hand_over("no_answer", "no article found twice") if has_asked else self.ask_more()
+        if not has_asked and find_unknown_names(self.text, [self.brief.company, *map(str, best.results)]):
+            return self.ask_more()
         if best.confidence == "high" and (self.chosen_title or not is_ambiguous(best)):
             return self.quote(best)
         if has_asked:
@@ -164,9 +166,19 @@ class Turn:
         )
         if body is None:
             return self.hand_over("no_answer", f"nothing quotable in {passage.title!r}")
-        if fold(body) in fold("\n".join(line.text for line in self.brief.history if line.author == "agent")):
-            return self.hand_over("no_answer", "the same answer was given before and did not help")
+        said = [fold(line.text) for line in self.brief.history if line.author == "agent"]
+        if any(fold(body) in earlier for earlier in said):
+            # a further question about the same passage is answered by its one sentence, a complaint by a person
+            body = quote_best(self.text, passage.text, space) or ""
+            if self.asks_the_same() or any(fold(body) == earlier for earlier in said):
+                return self.hand_over("no_answer", "the same answer was given before and did not help")
         return self.respond(f"{frame}{body}", "answer", citations=[passage.citation])
+
+    def asks_the_same(self) -> bool:
+        """Whether the customer only repeats what they asked, or says that the answer did not help."""
+        earlier = " ".join(line.text for line in self.brief.history if line.author == "customer")
+        is_repeated = set(list_keywords(self.text).split()) <= set(list_keywords(earlier).split())
+        return is_repeated or says_it_failed(self.text, self.language)
 
     @property
     def question(self) -> str:

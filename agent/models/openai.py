@@ -151,7 +151,7 @@ def read_body(response: httpx2.Response) -> dict[str, Any]:
     """The JSON object of a 200. Raises ModelFailure, also for an error that came with a 200."""
     try:
         body = response.json()
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ModelFailure("malformed", "the reply is not JSON") from error
     if not isinstance(body, dict):
         raise ModelFailure("malformed", "the reply is not a JSON object")

@@ -76,7 +76,7 @@ def replay_arguments(arguments: str) -> str:
     """Arguments as they may be sent back: several servers fail on text that is not a JSON object."""
     try:
         parsed = json.loads(arguments)
-    except ValueError:
+    except (ValueError, RecursionError):
         parsed = None
     return arguments if isinstance(parsed, dict) else json.dumps({"unreadable": arguments}, ensure_ascii=False)
 
@@ -120,10 +120,14 @@ def find_object(value: object, key: str) -> dict[str, Any]:
     return inner if isinstance(inner, dict) else {}
 
 
+MOST_TOKENS = 1_000_000_000
+"""More than any exchange can hold: what a broken server says beyond it is not worth failing for."""
+
+
 def count_tokens(usage: Mapping[str, Any], key: str) -> int:
     """A token count as the provider gives it, 0 where it gives none."""
     value = usage.get(key)
-    return value if isinstance(value, int) and value > 0 else 0
+    return min(value, MOST_TOKENS) if isinstance(value, int) and value > 0 else 0
 
 
 def require_answer(items: Sequence[Item]) -> tuple[Item, ...]:

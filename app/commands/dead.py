@@ -15,10 +15,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="action", required=True)
     actions.add_parser("list", help="one line each, latest first")
     show = actions.add_parser("show", help="one with its payload")
-    show.add_argument("id", type=int)
+    show.add_argument("id", type=read_id)
     retry = actions.add_parser("retry", help="queue again")
-    retry.add_argument("ids", type=int, nargs="*", metavar="ID")
+    retry.add_argument("ids", type=read_id, nargs="*", metavar="ID")
     retry.add_argument("--kind", help="all of this kind")
+
+
+def read_id(text: str) -> int:
+    """An id as the list shows it. Raises ValueError for what can be none."""
+    number = int(text)
+    if not 0 < number < 2**63:
+        raise ValueError
+    return number
 
 
 async def run(args: argparse.Namespace, settings: Settings) -> int:

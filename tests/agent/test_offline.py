@@ -232,3 +232,23 @@ async def test_personal_data_stays_out_of_the_search() -> None:
     await desk.run()
     assert "ann@corp.example" not in desk.calls[0].arguments
     assert "1234567" not in desk.calls[0].arguments
+
+
+@pytest.mark.parametrize("question", ["Is there a desktop app for Linux?", "Are you HIPAA compliant?"])
+async def test_an_article_about_something_near_is_no_answer_to_a_question_about_a_name_it_does_not_have(
+    question: str,
+) -> None:
+    desk = Desk(make_brief(question), [search_result("high", "Export projects")])
+    sent = await desk.run()
+    assert sent["kind"] == "clarifying_question"
+    assert sent["citations"] == []
+
+
+async def test_a_further_question_about_the_same_passage_gets_its_sentence_and_not_a_person() -> None:
+    first = Desk(make_brief("How do I export projects?"), [search_result("high", "Export projects")])
+    answered = (await first.run())["body"]
+    history: list[tuple[Author, str]] = [("customer", "How do I export projects?"), ("agent", answered)]
+    asked = make_brief("And how many projects at once?", history=history)
+    sent = await Desk(asked, [search_result("high", "Export projects")]).run()
+    assert "20 projects" in sent["body"]
+    assert "Tick" not in sent["body"]

@@ -170,3 +170,10 @@ async def test_many_requests_at_once_are_all_answered(database_url: str) -> None
         )
     assert {answer.status_code for answer in answers} == {202}
     assert len({answer.json()["ticket"] for answer in answers}) == 50
+
+
+async def test_nobody_is_sent_where_the_host_header_says() -> None:
+    async with open_desk(NOWHERE) as desk:
+        answer = await desk.get("/health/", headers={"Host": "evil.example"})
+    assert answer.status_code == 404
+    assert "location" not in answer.headers

@@ -90,3 +90,12 @@ def test_every_setting_says_what_it_is() -> None:
     for name in Settings.model_fields:
         after = source.split(f"    {name}: ", 1)[1].split('"""', 1)[0]
         assert after.count("\n    ") == 1, f"{name} has no docstring of its own"
+
+
+@pytest.mark.parametrize(
+    "url", ["postgresql://u:SEC/RETPW@h/d", "postgresql://u:p@h:notaport/d", "postgresql://[::1/d"]
+)
+def test_a_database_address_that_cannot_be_read_is_one_line_without_the_password(url: str) -> None:
+    with pytest.raises(SettingsError, match=r"^DATABASE_URL: cannot be read") as error:
+        read_settings({"DATABASE_URL": url})
+    assert "SEC" not in str(error.value)

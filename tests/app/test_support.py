@@ -229,3 +229,40 @@ async def test_links_name_the_configured_address_whatever_host_is_asked(database
     async with open_desk(database_url, settings=settings) as desk:
         answer = await submit(desk, {"Host": "evil.example", **STAFF})
     assert answer.json()["status_url"].startswith("https://desk.example.com/support/ticket/")
+
+
+async def test_six_typed_characters_that_look_like_an_escaped_nul_are_only_text(
+    database_url: str, conn: Connection
+) -> None:
+    async with open_desk(database_url) as desk:
+        answer = await submit(desk, message="What is \\u0000 in \\\\u0000?")
+    assert answer.status_code == 202
+    assert await conn.fetchval("select payload->>'body' from message_queue") == "What is \\u0000 in \\\\u0000?"
+
+
+@pytest.mark.parametrize("origin", ["http://[", "http://[::1", "https://evil.example"])
+async def test_a_form_from_elsewhere_is_refused_however_its_origin_is_written(database_url: str, origin: str) -> None:
+    async with open_desk(database_url) as desk:
+        assert (await desk.post("/support/submit", data=FORM, headers={"Origin": origin})).status_code == 403
+
+
+@pytest.mark.parametrize("charset", ["punycode", "undefined", "utf-7", "latin-1"])
+async def test_only_utf8_is_taken(database_url: str, conn: Connection, charset: str) -> None:
+    headers = {"Content-Type": f"multipart/form-data; boundary=x; charset={charset}"}
+    async with open_desk(database_url) as desk:
+        assert (await desk.post("/support/submit", content=b"--x--", headers=headers)).status_code == 415
+    assert await count_stored(conn) == 0
+
+
+async def test_multipart_text_that_is_not_utf8_is_refused(database_url: str, conn: Connection) -> None:
+    fields = {name: (None, str(value).encode()) for name, value in FORM.items()} | {"message": (None, b"a\xff\xfeb")}
+    async with open_desk(database_url) as desk:
+        assert (await desk.post("/support/submit", files=fields)).status_code == 400
+    assert await count_stored(conn) == 0
+
+
+async def test_lengths_are_counted_after_characters_are_composed(database_url: str) -> None:
+    async with open_desk(database_url) as desk:
+        answer = await submit(desk, name="\U0001d160" * 200)
+    assert answer.status_code == 422
+    assert [error["field"] for error in answer.json()["errors"]] == ["name"]

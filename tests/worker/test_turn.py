@@ -304,3 +304,14 @@ async def test_two_forms_of_one_address_are_one_customer_also_when_taken_up_at_o
     assert await count(conn, "customers") == 1
     assert await count(conn, "customer_identifiers") == 1
     assert await conn.fetchval("select count(distinct customer_id) from conversations") == 1
+
+
+async def test_a_journal_that_cannot_be_committed_still_ends_at_a_person(pool: Pool, conn: Connection) -> None:
+    reference = await submit(conn, "Something about my boards")
+    lane = await claim_one(pool, lease=timedelta(0))
+    absurd = ModelReply("scripted", tuple(search_for("boards")), usage=Usage(10**12, 1))
+    with pytest.raises(Exception, match="out of range"):
+        await make_runner(pool, ScriptedModel([absurd])).run(lane)
+    await make_runner(pool, ScriptedModel([])).give_up(await claim_one(pool), "NumericValueOutOfRangeError")
+    assert len(await list_replies(conn, reference)) == 1
+    assert await conn.fetchval("select status from tickets") == "escalated"
