@@ -158,6 +158,16 @@ begin
            resolved_at = case when status <> 'escalated' and (t->>'resolves')::boolean then now_at end
      where conversation_id = talk.id and status <> 'resolved';
   end if;
+  if t->>'outcome' = 'silent' then  -- answered by a person before, and the customer came back: that person's word is due anew
+    update tickets k set status = 'escalated', team = coalesce(k.team, r.team), assignee = coalesce(k.assignee, r.assignee),
+           person_due_at = add_open_time(now_at, r.respond_within, r.calendar), updated_at = now_at
+      from (select k2.id, coalesce(own.team, usual.team, 'support') as team, coalesce(own.assignee, usual.assignee) as assignee,
+                   coalesce(own.respond_within, usual.respond_within, interval '4 hours') as respond_within,
+                   coalesce(own.calendar, usual.calendar) as calendar
+              from tickets k2 left join escalation_routes own on own.category = k2.category
+              left join escalation_routes usual on usual.category = 'general') r
+     where k.id = r.id and k.conversation_id = talk.id and k.status = 'open';
+  end if;
   if t->>'outcome' = 'closed' then
     update tickets set status = 'resolved', resolved_at = now_at, updated_at = now_at
      where conversation_id = talk.id and status in ('open', 'answered');

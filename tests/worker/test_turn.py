@@ -5,6 +5,7 @@ import json
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -13,7 +14,7 @@ from agent.models.scripted import ScriptedModel
 from agent.text import plain_text
 from agent.turn import Limits
 from app.knowledge_files import SAMPLE_COMPANY, import_files
-from db import queue
+from db import queue, tickets
 from db.errors import LeaseLost
 from db.pool import Connection, Pool
 from tests.fakes import (
@@ -315,3 +316,19 @@ async def test_a_journal_that_cannot_be_committed_still_ends_at_a_person(pool: P
     await make_runner(pool, ScriptedModel([])).give_up(await claim_one(pool), "NumericValueOutOfRangeError")
     assert len(await list_replies(conn, reference)) == 1
     assert await conn.fetchval("select status from tickets") == "escalated"
+
+
+async def test_a_customer_who_comes_back_on_a_persons_answer_has_an_owner_and_a_due_time(
+    pool: Pool, conn: Connection
+) -> None:
+    reference = await submit(conn, "Hello there")
+    assert await tickets.add_person_message(conn, reference, "Jane here.", idempotency=uuid4()) == "accepted"
+    await make_runner(pool, ScriptedModel([])).run(await claim_one(pool))
+    await tickets.add_person_message(conn, reference, "Is it better now?", idempotency=uuid4())
+    assert await count(conn, "waiting_customers") == 0
+    await write_again(conn, reference, "No, it is not")
+    await make_runner(pool, ScriptedModel([])).run(await claim_one(pool))
+    assert await list_replies(conn, reference) == ["Jane here.", "Is it better now?"]
+    waiting = await conn.fetchrow("select waits_for, owner, due_at > now() as is_due, is_unseen from waiting_customers")
+    assert waiting is not None
+    assert tuple(waiting) == ("person", "support", True, False)
