@@ -114,3 +114,29 @@ async def list_replies(conn: Connection, reference: str) -> list[str]:
         reference,
     )
     return [row["body"] for row in rows]
+
+
+async def write_on_a_channel_without_tickets(conn: Connection, text: str, *, number: str = "+4915112345678") -> str:
+    """A message of a proven number on a channel whose conversations begin without a ticket; gives its lane."""
+    await conn.execute(
+        """
+        insert into channel_configs (channel, max_chars, preferred_chars) values ('whatsapp', 1600, 300)
+        on conflict (channel) do nothing
+        """
+    )
+    who = {"kind": "phone", "value": number, "proof": "provider", "name": "Ana Lima", "plan": None}
+    payload = {
+        "version": 1,
+        "channel": "whatsapp",
+        "thread_key": number,
+        "external_id": uuid4().hex,
+        "body": text,
+        "subject": "",
+        "category": None,
+        "trust": 3,
+        "sent_at": "2026-11-20T12:00:00+00:00",
+        "customer": who,
+    }
+    lane = f"whatsapp:{number}"
+    await queue.add_work(conn, lane, "inbound", payload, dedupe_key=f"whatsapp:{payload['external_id']}")
+    return lane

@@ -12,7 +12,7 @@ from typing import Any, cast
 from agent import loop
 from agent.assess import Assessor
 from agent.brief import Assessment, Author, Brief, ChannelLimits, Line
-from agent.effects import Escalate, dump_effect
+from agent.effects import CreateTicket, Escalate, dump_effect
 from agent.embeddings import Embedder
 from agent.models.base import Model
 from agent.prices import Prices
@@ -178,14 +178,8 @@ class TurnRunner:
             outcome, kind = OUTCOMES[terminal.response_kind], terminal.response_kind
             body, citations = terminal.body, terminal.citations
             language, resolves = terminal.language, terminal.resolves
-            effects.append(
-                {
-                    "kind": "assess",
-                    "category": assessment.category,
-                    "priority": assessment.priority,
-                    "priority_why": assessment.priority_why,
-                }
-            )
+            if not any(isinstance(effect, CreateTicket) for effect in ending.effects):
+                effects.append(describe_assessment(assessment))
         text = lay_out_reply(
             body, greeting=turn.config["greeting"], signature=turn.config["signature"], customer_name=turn.customer_name
         )
@@ -211,6 +205,16 @@ class TurnRunner:
             cost_usd=ending.spent.usd,
             error=end.error or (ending.limit and f"limit: {ending.limit}"),
         )
+
+
+def describe_assessment(assessment: Assessment) -> dict[str, Any]:
+    """What the pre-pass found, for a ticket that was there before this turn."""
+    return {
+        "kind": "assess",
+        "category": assessment.category,
+        "priority": assessment.priority,
+        "priority_why": assessment.priority_why,
+    }
 
 
 def start_turn(lane: ClaimedLane, messages: list[InboundMessage]) -> TurnStart:

@@ -220,6 +220,42 @@ async def test_workers_never_hold_one_lane_together(pool: Pool) -> None:
     assert sorted(taken) == sorted({f"web:lane{n}" for n in range(60)})
 
 
+async def test_a_lost_lane_that_another_worker_is_just_taking_holds_up_nobody(pool: Pool, conn: Connection) -> None:
+    await add_message(conn, "a")
+    await claim(conn, lease=timedelta(0))
+    async with pool.acquire() as other, other.transaction():
+        await other.execute("select from lanes for update")
+        await conn.execute("set statement_timeout = '5s'")
+        assert await claim(conn) == []
+    assert len(await claim(conn)) == 1
+
+
+async def test_a_requeued_letter_is_counted_with_what_waits_in_its_lane(conn: Connection) -> None:
+    await add_message(conn, "a", "first")
+    [lane] = await claim(conn)
+    await queue.bury_work(conn, lane, error="broken")
+    await add_message(conn, "a", "second")
+    [dead] = await queue.list_dead(conn)
+    await queue.requeue_dead(conn, dead.id)
+    assert await pending_agrees(conn)
+
+
+async def test_whoever_waits_is_seen_before_any_worker_has_looked(conn: Connection) -> None:
+    await add_message(conn, "a")
+    row = await conn.fetchrow("select waits_for, is_unseen from waiting_customers")
+    assert row is not None
+    assert tuple(row) == ("queue", False)
+
+
+async def test_whoever_waits_behind_a_dead_letter_is_seen_as_unseen(conn: Connection) -> None:
+    await add_message(conn, "a")
+    [lane] = await claim(conn)
+    await queue.bury_work(conn, lane, error="cannot be read")
+    row = await conn.fetchrow("select waits_for, is_unseen, last_error from waiting_customers")
+    assert row is not None
+    assert tuple(row) == ("nobody", True, "cannot be read")
+
+
 GAP = "from lanes l\n       where l.priority = level and"
 ONE_STATEMENT_CLAIM = """
   with c as materialized (

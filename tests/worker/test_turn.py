@@ -3,7 +3,9 @@
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 from uuid import uuid4
 
@@ -11,6 +13,7 @@ import pytest
 
 from agent.models.base import Item, ModelFailure, ModelReply, ModelRequest, Text, ToolResult, Usage
 from agent.models.scripted import ScriptedModel
+from agent.prices import Price
 from agent.text import plain_text
 from agent.turn import Limits
 from app.knowledge_files import SAMPLE_COMPANY, import_files
@@ -27,6 +30,7 @@ from tests.fakes import (
     search_for,
     submit,
     write_again,
+    write_on_a_channel_without_tickets,
 )
 
 THANKS = "You are welcome."
@@ -332,3 +336,113 @@ async def test_a_customer_who_comes_back_on_a_persons_answer_has_an_owner_and_a_
     waiting = await conn.fetchrow("select waits_for, owner, due_at > now() as is_due, is_unseen from waiting_customers")
     assert waiting is not None
     assert tuple(waiting) == ("person", "support", True, False)
+
+
+NEW_TICKET = call(
+    "create_ticket", subject="Board does not load", category="technical", priority="high", summary="It only spins."
+)
+
+
+async def test_a_worker_whose_lease_moved_on_commits_nothing_even_if_the_turn_is_still_open(
+    pool: Pool, conn: Connection
+) -> None:
+    reference = await submit(conn, "Hello there")
+    lane = await claim_one(pool)
+    taken: list[queue.ClaimedLane] = []
+
+    async def lose_it() -> None:
+        await conn.execute("update lanes set lease_until = now() - interval '1 second'")
+        taken.append(await claim_one(pool, worker="b"))
+
+    with pytest.raises(LeaseLost):
+        await make_runner(pool, Interrupted([reply_with("late")], lose_it)).run(lane)
+    assert await list_replies(conn, reference) == []
+    await make_runner(pool, ScriptedModel([reply_with("in time")])).run(taken[0])
+    assert await list_replies(conn, reference) == ["in time"]
+
+
+async def test_a_step_of_a_worker_whose_lease_moved_on_is_not_journalled(pool: Pool, conn: Connection) -> None:
+    await submit(conn, "Hello there")
+    lane = await claim_one(pool)
+
+    async def lose_it() -> None:
+        await conn.execute("update lanes set lease_until = now() - interval '1 second'")
+        await claim_one(pool, worker="b")
+
+    with pytest.raises(LeaseLost):
+        await make_runner(pool, Interrupted([search_for("boards"), reply_with("late")], lose_it)).run(lane)
+    assert await count(conn, "turn_steps") == 0
+
+
+async def test_a_worker_that_comes_too_late_asks_no_model(pool: Pool, conn: Connection) -> None:
+    await submit(conn, "Hello there")
+    late = await claim_one(pool, worker="late", lease=timedelta(0))
+    await claim_one(pool, worker="holder")
+    model = ScriptedModel([reply_with("late")])
+    with pytest.raises(LeaseLost):
+        await make_runner(pool, model).run(late)
+    assert model.requests == []
+
+
+async def test_a_dropped_turn_leaves_no_ticket_behind(pool: Pool, conn: Connection) -> None:
+    await write_on_a_channel_without_tickets(conn, "My board does not load")
+
+    async def take_over() -> None:
+        await conn.execute("update conversations set handler = 'human', epoch = epoch + 1")
+
+    model = Interrupted([NEW_TICKET, reply_with(THANKS)], take_over)
+    await make_runner(pool, model).run(await claim_one(pool))
+    assert await count(conn, "tickets") == 0
+    assert await count(conn, "messages") == 0
+
+
+async def test_what_tools_did_before_a_crash_is_part_of_the_commit_after_it(pool: Pool, conn: Connection) -> None:
+    await write_on_a_channel_without_tickets(conn, "My board does not load")
+    lane = await claim_one(pool, lease=timedelta(0))
+    with pytest.raises(ConnectionResetError):
+        await make_runner(pool, ScriptedModel([NEW_TICKET, crash])).run(lane)
+    assert await count(conn, "tickets") == 0
+    await make_runner(pool, ScriptedModel([reply_with(THANKS)])).run(await claim_one(pool, worker="b"))
+    ticket = await conn.fetchrow("select subject, priority, status, first_response_due_at from tickets")
+    assert ticket is not None
+    assert (ticket["subject"], ticket["status"]) == ("Board does not load", "answered")
+    assert ticket["priority"] >= 7
+    assert ticket["first_response_due_at"] is not None
+
+
+async def test_what_was_found_before_a_crash_can_be_cited_after_it(pool: Pool, conn: Connection) -> None:
+    await import_files(pool, [SAMPLE_COMPANY / "reset-password.md"])
+    await submit(conn, "How do I reset my password?")
+    lane = await claim_one(pool, lease=timedelta(0))
+    with pytest.raises(ConnectionResetError):
+        await make_runner(pool, ScriptedModel([search_for("reset password"), crash])).run(lane)
+    await make_runner(pool, ScriptedModel([answer_with_first_passage])).run(await claim_one(pool, worker="b"))
+    [cited] = await conn.fetchval("select citations from messages where direction = 'outbound'")
+    assert cited["slug"] == "reset-password"
+
+
+async def test_a_handover_moves_the_epoch_so_that_nothing_begun_before_it_is_said_after_it(
+    pool: Pool, conn: Connection
+) -> None:
+    await submit(conn, "Let me talk to a person")
+    await make_runner(pool, ScriptedModel([hand_over()])).run(await claim_one(pool))
+    assert await conn.fetchval("select epoch from conversations") == 1
+
+
+async def test_an_answered_ticket_bears_the_category_and_priority_that_were_found(pool: Pool, conn: Connection) -> None:
+    await submit(conn, "The board won't load, only a spinner.")
+    await make_runner(pool, ScriptedModel([reply_with(THANKS)])).run(await claim_one(pool))
+    ticket = await conn.fetchrow("select category, priority, priority_why from tickets")
+    assert ticket is not None
+    assert (ticket["category"], ticket["priority"] >= 5, bool(ticket["priority_why"])) == ("technical", True, True)
+
+
+async def test_what_a_turn_costs_counts_against_the_day(pool: Pool, conn: Connection) -> None:
+    await submit(conn, "Hello there")
+    priced = replace(
+        make_runner(pool, ScriptedModel([ModelReply("dear", tuple(reply_with(THANKS)), usage=Usage(1000, 1000))])),
+        prices={"dear": Price(input=Decimal(1), output=Decimal(3))},
+    )
+    await priced.run(await claim_one(pool))
+    assert await conn.fetchval("select cost_usd from turns") == Decimal("0.004")
+    assert await conn.fetchval("select level from quotas where key like 'spend:%'") == pytest.approx(0.004)
