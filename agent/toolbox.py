@@ -7,7 +7,7 @@ the turn's commit. What happened so far is kept in TurnState, which a crashed tu
 import json
 from collections import Counter
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID
 
@@ -20,6 +20,7 @@ from agent.effects import CreateTicket, Effect, Escalate, Respond
 from agent.embeddings import Embedder
 from agent.grounding import Evidence, ReplyDraft, check_reply
 from agent.models.base import ToolCall
+from agent.phrases import say
 from agent.retrieval import FoundPassage, SearchQuery, search
 from agent.sentiment import score_sentiment
 from db import escalations, history
@@ -203,6 +204,7 @@ class Toolbox:
 
     async def escalate_to_human(self, args: arguments.Handover) -> ToolOutcome:
         brief = self.context.brief
+        message = self.check_handover(args.customer_message)
         filed = brief.open_ticket or self.state.drawn_reference
         async with acquire(self.context.pool) as conn:
             route = await escalations.load_route(
@@ -226,11 +228,18 @@ class Toolbox:
                 team=route.team,
                 assignee=route.assignee,
                 due_at=route.due_at.isoformat(),
-                customer_message=args.customer_message,
+                customer_message=message,
             )
         )
         shown = {"status": "handed_off", "team": route.team, "ref": route.reference, "due": route.due_at.isoformat()}
         return ToolOutcome(json.dumps(shown), effects=tuple(effects))
+
+    def check_handover(self, message: str) -> str:
+        """The word to the customer if it passes the checks of a reply, else our own: a handover is never put off."""
+        language = self.context.brief.assessment.language
+        draft = ReplyDraft(body=message, citations=(), kind="acknowledgement", language=language)
+        evidence = replace(self.gather_evidence(), done=frozenset({*self.state.tools_done, "escalate_to_human"}))
+        return say("escalated", language) if check_reply(draft, evidence) else message
 
     async def send_response(self, args: arguments.Reply) -> ToolOutcome:
         brief = self.context.brief

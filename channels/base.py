@@ -1,12 +1,13 @@
 """What every channel agrees on: how a message waits on the queue, and how a reply is laid out."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from db.errors import PermanentFailure
+from db.errors import PermanentFailure, RetryLater
 
 PAYLOAD_VERSION = 1
+NEWER_CODE = timedelta(seconds=30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +31,10 @@ class InboundMessage:
 
 
 def read_payload(payload: dict[str, Any]) -> InboundMessage:
-    """The message in a queue row. PermanentFailure when this code cannot read it."""
+    """The message in a queue row. PermanentFailure when it cannot be read; RetryLater when newer code wrote it, which
+    is on its way to this process too."""
     if payload.get("version") != PAYLOAD_VERSION:
-        raise PermanentFailure(f"payload version {payload.get('version')!r} is not known to this code")
+        raise RetryLater(f"payload version {payload.get('version')!r} is not known to this code", delay=NEWER_CODE)
     try:
         return InboundMessage(
             channel=payload["channel"],

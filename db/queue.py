@@ -36,6 +36,8 @@ class ClaimedLane:
     failure: str | None
     """What went wrong the last time."""
     run_at: datetime
+    newest: int
+    """Id of the newest row in the lane, which may be beyond those that were claimed."""
     jobs: tuple[Job, ...]
 
     @property
@@ -94,7 +96,14 @@ def read_lane(rows: list[Any]) -> ClaimedLane:
     first = rows[0]
     jobs = tuple(Job(row["id"], row["kind"], row["payload"], row["created_at"], row["waited_ms"]) for row in rows)
     return ClaimedLane(
-        first["lane"], first["token"], first["priority"], first["attempts"], first["last_error"], first["run_at"], jobs
+        first["lane"],
+        first["token"],
+        first["priority"],
+        first["attempts"],
+        first["last_error"],
+        first["run_at"],
+        first["newest"],
+        jobs,
     )
 
 
@@ -133,13 +142,15 @@ async def release_lane(
     pause: timedelta = timedelta(0),
     failure: str | None = None,
     tries: int | None = None,
+    is_try: bool = True,
 ) -> bool:
     """Give a lane back undone, due after `pause`. False when the lease was lost.
 
-    A `failure` counts as a try, or as `tries` when more of them will not help; without one the claim is taken back.
+    A `failure` counts as a try, or as `tries` when more of them will not help; without one, or when it is no try of
+    ours (`is_try`), the claim is taken back.
     """
     released: bool = await conn.fetchval(
-        "select release_lane($1, $2, $3, $4, $5)", lane.lane, lane.token, pause, failure, tries
+        "select release_lane($1, $2, $3, $4, $5, $6)", lane.lane, lane.token, pause, failure, tries, is_try
     )
     return released
 

@@ -65,7 +65,8 @@ class OpenTurn:
     turn_id: UUID
     attempts: int
     conversation_id: UUID
-    customer_id: UUID
+    customer_id: UUID | None
+    """None when nobody told who writes."""
     epoch: int
     handler: Literal["agent", "human"]
     trust: int
@@ -121,8 +122,9 @@ async def open_turn(conn: Connection, start: TurnStart) -> OpenTurn | None:
         return None
     history = tuple(LoggedMessage(**read_message(m)) for m in row.pop("history"))
     steps = tuple(read_step(step) for step in row.pop("steps"))
-    ids: dict[str, Any] = {name: UUID(row.pop(name)) for name in ("turn_id", "conversation_id", "customer_id")}
-    return OpenTurn(**row, **ids, history=history, steps=steps)
+    ids: dict[str, Any] = {name: UUID(row.pop(name)) for name in ("turn_id", "conversation_id")}
+    customer_id = row.pop("customer_id")
+    return OpenTurn(**row, **ids, customer_id=UUID(customer_id) if customer_id else None, history=history, steps=steps)
 
 
 def read_message(row: dict[str, Any]) -> dict[str, Any]:

@@ -19,6 +19,8 @@ log = logging.getLogger(__name__)
 
 CLAIM_AT_ONCE = 50  # lanes; more would only wait in our hands instead of another worker's
 MESSAGES_PER_TURN = 20
+PATIENCE = timedelta(hours=1)
+"""How long work may ask for more time without that counting as a failed try."""
 FLOOR_MARGIN = timedelta(seconds=1)
 FLOOR_RESET_SECONDS = 5.0
 
@@ -73,6 +75,8 @@ class Worker:
         """Work until `stop` is called; returns within the grace period and the time it takes to give lanes back."""
         beside = [asyncio.create_task(self.beat())]
         beside += [asyncio.ensure_future(task()) for task in self.side_tasks]
+        for task in beside:
+            task.add_done_callback(lambda _: self.stop())
         try:
             while not self.stopping.is_set():
                 self.wake.clear()
@@ -80,6 +84,9 @@ class Worker:
                 if not slots or await self.claim(slots) < slots:
                     await self.wait_for_work()
             await self.finish_in_hand()
+            for task in beside:
+                if task.done():
+                    await task  # a heartbeat that died must not look like a worker that lives
         finally:
             for task in beside:
                 task.cancel()
@@ -137,7 +144,8 @@ class Worker:
         except LeaseLost:
             log.warning("lease lost", extra={"lane": lane.lane, "attempts": lane.attempts})
         except RetryLater as error:
-            await self.put_back(lane, str(error), pause=error.delay)
+            is_stale = lane.jobs[0].waited_ms > PATIENCE.total_seconds() * 1000
+            await self.put_back(lane, str(error), pause=error.delay, is_try=is_stale)
         except PermanentFailure as error:
             await self.put_back(lane, str(error), tries=max(lane.attempts, self.settings.max_attempts))
         except Exception as error:  # the one broad except: a turn may fail, the loop may not
@@ -160,11 +168,17 @@ class Worker:
             await handler.run(lane)
 
     async def put_back(
-        self, lane: ClaimedLane, failure: str | None, *, pause: timedelta = timedelta(0), tries: int | None = None
+        self,
+        lane: ClaimedLane,
+        failure: str | None,
+        *,
+        pause: timedelta = timedelta(0),
+        tries: int | None = None,
+        is_try: bool = True,
     ) -> None:
         try:
             async with acquire(self.pool) as conn:
-                await queue.release_lane(conn, lane, pause=pause, failure=failure, tries=tries)
+                await queue.release_lane(conn, lane, pause=pause, failure=failure, tries=tries, is_try=is_try)
         except UNAVAILABLE:
             log.warning("lane left to its lease", extra={"lane": lane.lane})
 

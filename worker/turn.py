@@ -95,12 +95,12 @@ class TurnRunner:
             dead_error=dead_error,
             error=dead_error,
         )
-        if turn.handler == "human":
-            return end
         brief = self.make_brief(turn, messages)
         end = replace(end, language=brief.assessment.language, sentiment=brief.assessment.sentiment.score)
-        if is_only_thanks(brief) and dead_error is None:
+        if dead_error is None and is_only_thanks(turn, brief):
             return replace(end, outcome="closed")
+        if turn.handler == "human":
+            return end
         agent_turn = self.make_agent_turn(lane, turn, brief)
         if dead_error is not None:
             # without the journal, which may be what made every try fail
@@ -224,7 +224,7 @@ def start_turn(lane: ClaimedLane, messages: list[InboundMessage]) -> TurnStart:
     return TurnStart(
         lane=lane.lane,
         token=lane.token,
-        newest=lane.jobs[-1].id,
+        newest=lane.newest,
         channel=first.channel,
         thread_key=first.thread_key,
         subject=first.subject,
@@ -235,7 +235,11 @@ def start_turn(lane: ClaimedLane, messages: list[InboundMessage]) -> TurnStart:
     )
 
 
-def is_only_thanks(brief: Brief) -> bool:
-    """Whether the customer closes an answered conversation: then another word of ours would only be noise."""
-    was_answered = any(line.author != "customer" for line in brief.history)
+def is_only_thanks(turn: OpenTurn, brief: Brief) -> bool:
+    """Whether the customer closes an answered conversation: then another word of ours would only be noise.
+
+    Not after a question of ours or a handover: "thanks, it is the Pro plan" is an answer that somebody must read.
+    """
+    ours = [message.kind for message in turn.history if message.author != "customer"]
+    was_answered = bool(ours) and ours[-1] not in ("clarifying_question", "handoff")
     return brief.assessment.is_closing and was_answered and not brief.assessment.escalations

@@ -276,7 +276,7 @@ create table escalation_routes (
 comment on table escalation_routes is 'Who gets what the agent hands over. The row general is the way out for every category without its own.';
 comment on column escalation_routes.category is 'As tickets.category.';
 comment on column escalation_routes.team is 'The name the customer and the model are told.';
-comment on column escalation_routes.assignee is 'Who owns it from the first moment; null: somebody must take it, and waiting_customers says so.';
+comment on column escalation_routes.assignee is 'Who owns it from the first moment; null: the team does.';
 comment on column escalation_routes.respond_within is 'Time of open hours until a person''s word is due.';
 comment on column escalation_routes.calendar is 'Whose hours count; null: all hours.';
 
@@ -319,7 +319,7 @@ comment on function due_times(text, text, timestamptz) is 'When the first respon
 create table channel_configs (
   channel           text primary key,
   is_on             boolean not null default true,
-  mode              text not null default 'auto' check (mode in ('auto', 'draft')),
+  mode              text not null default 'auto' check (mode = 'auto'),
   greeting          text not null default '',
   signature         text not null default '',
   max_chars         int not null check (max_chars > 0),
@@ -335,8 +335,8 @@ create table channel_configs (
 );
 comment on table channel_configs is 'One row per channel: whether it is on, how its replies look, and how much of it we take.';
 comment on column channel_configs.channel is 'web, gmail or whatsapp.';
-comment on column channel_configs.is_on is 'Off: nothing is taken in and nothing is answered.';
-comment on column channel_configs.mode is 'auto: the agent answers; draft: a person approves.';
+comment on column channel_configs.is_on is 'Off: nothing is taken in; what waits is still answered.';
+comment on column channel_configs.mode is 'auto: the agent answers. The word draft, a person approves, is refused until somebody obeys it.';
 comment on column channel_configs.greeting is 'Put before every reply; {name} is the customer''s first name.';
 comment on column channel_configs.signature is 'Put after every reply.';
 comment on column channel_configs.max_chars is 'A reply may never be longer.';

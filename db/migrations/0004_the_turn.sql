@@ -24,7 +24,7 @@ comment on function resolve_customer(jsonb) is 'Finds or creates the customer be
 
 create function open_turn(t jsonb) returns jsonb language plpgsql as $$
 declare
-  talk conversations; who uuid; running turns; held boolean; fresh boolean := false;
+  talk conversations; who uuid; running turns; held boolean; fresh boolean := false; proven smallint;
 begin
   select true into held from lanes where lane = t->>'lane' and token = (t->>'token')::bigint for update;
   if held is null then return null; end if;
@@ -34,8 +34,14 @@ begin
           coalesce((t->>'is_test')::boolean, false), now())
   on conflict (channel, thread_key) do update
      set customer_id = coalesce(c.customer_id, who), plan = coalesce(c.plan, excluded.plan),
-         trust = greatest(c.trust, excluded.trust), waiting_since = coalesce(c.waiting_since, now())
+         trust = case when who is null or who = c.customer_id then greatest(c.trust, excluded.trust) else c.trust end,
+         waiting_since = coalesce(c.waiting_since, case when not exists (  -- unless a person has answered this already
+           select from messages m where m.conversation_id = c.id and m.author = 'person' and m.sent_at > (
+             select max(q.created_at) from message_queue q where q.lane = t->>'lane' and q.id <= (t->>'newest')::bigint)) then now() end)
   returning * into talk;
+  -- what was proven of the thread counts only for what its own customer says, and only as far as this burst proves it too
+  proven := case when who is distinct from talk.customer_id and who is not null then 0
+                 else least(talk.trust, (t->>'trust')::smallint) end;
   update tickets set customer_id = talk.customer_id where conversation_id = talk.id and customer_id is null;
 
   update turns set token = (t->>'token')::bigint, attempts = attempts + 1
@@ -50,9 +56,11 @@ begin
   end if;
   return jsonb_build_object(
     'turn_id', running.id, 'attempts', running.attempts, 'conversation_id', talk.id, 'customer_id', talk.customer_id,
-    'epoch', talk.epoch, 'handler', talk.handler, 'trust', talk.trust, 'plan', talk.plan, 'language', talk.language,
+    'epoch', talk.epoch, 'handler', talk.handler, 'trust', proven, 'plan', talk.plan, 'language', talk.language,
     'sentiment', talk.sentiment, 'summary', talk.summary, 'subject', talk.subject, 'is_test', talk.is_test,
-    'customer_name', (select name from customers where id = talk.customer_id),
+    -- whoever only claims an address is called what they call themselves, not what its owner is called
+    'customer_name', case when proven >= 1 or t->'customer' = 'null' then (select name from customers where id = talk.customer_id)
+                          else t->'customer'->>'name' end,
     'spent_today_usd', coalesce((select level from quotas where key = 'spend:' || to_char(now() at time zone 'UTC', 'YYYY-MM-DD')), 0),
     'config', (select to_jsonb(g) from channel_configs g where g.channel = talk.channel),
     'ticket', (select to_jsonb(k) from tickets k where k.conversation_id = talk.id and k.status <> 'resolved'
@@ -97,6 +105,10 @@ begin
   if not found then return 'lost'; end if;
   select * into talk from conversations where id = this.conversation_id for update;
   if t->'last_step' <> 'null' then perform write_step(this.id, t->'last_step'); end if;  -- paid for, so kept whatever follows
+  if (t->>'cost_usd')::numeric > 0 then
+    insert into quotas as q (key, level, is_won) values ('spend:' || to_char(now() at time zone 'UTC', 'YYYY-MM-DD'), (t->>'cost_usd')::numeric, true)
+    on conflict (key) do update set level = q.level + excluded.level, updated_at = clock_timestamp();
+  end if;
 
   -- A person took over, or the customer wrote again: nothing of this turn is kept, the lane is free for a new one.
   if talk.epoch <> this.epoch then
@@ -132,7 +144,7 @@ begin
                            first_response_due_at, resolution_due_at, handoff_note)
       select effect->>'reference', talk.id, talk.customer_id, effect->>'subject', effect->>'category', (effect->>'priority')::smallint,
              effect->>'priority_why', talk.plan, d.first_response_due_at, d.resolution_due_at, effect->>'summary'
-        from due_times(effect->>'category', talk.plan, coalesce(first_at, now_at)) d
+        from (select) one left join due_times(effect->>'category', talk.plan, coalesce(first_at, now_at)) d on true
       on conflict (reference) do nothing;
     elsif effect->>'kind' = 'escalate' then
       update tickets set status = 'escalated', category = effect->>'category', team = effect->>'team', assignee = effect->>'assignee',
@@ -141,7 +153,7 @@ begin
              person_due_at = (effect->>'due_at')::timestamptz, updated_at = now_at
        where reference = effect->>'reference';
     elsif effect->>'kind' = 'assess' then
-      update tickets set category = effect->>'category', priority = (effect->>'priority')::smallint,
+      update tickets set category = effect->>'category', priority = greatest(priority, (effect->>'priority')::smallint),
              priority_why = effect->>'priority_why', updated_at = now_at
        where conversation_id = talk.id and status in ('open', 'answered');
     end if;
@@ -159,14 +171,12 @@ begin
      where conversation_id = talk.id and status <> 'resolved';
   end if;
   if t->>'outcome' = 'silent' then  -- answered by a person before, and the customer came back: that person's word is due anew
-    update tickets k set status = 'escalated', team = coalesce(k.team, r.team), assignee = coalesce(k.assignee, r.assignee),
-           person_due_at = add_open_time(now_at, r.respond_within, r.calendar), updated_at = now_at
-      from (select k2.id, coalesce(own.team, usual.team, 'support') as team, coalesce(own.assignee, usual.assignee) as assignee,
-                   coalesce(own.respond_within, usual.respond_within, interval '4 hours') as respond_within,
-                   coalesce(own.calendar, usual.calendar) as calendar
-              from tickets k2 left join escalation_routes own on own.category = k2.category
-              left join escalation_routes usual on usual.category = 'general') r
-     where k.id = r.id and k.conversation_id = talk.id and k.status = 'open';
+    update tickets k set status = 'escalated', team = coalesce(k.team, r.team, 'support'), assignee = coalesce(k.assignee, r.assignee),
+           person_due_at = add_open_time(now_at, coalesce(r.respond_within, interval '4 hours'), r.calendar), updated_at = now_at
+      from (select 1) one left join lateral (
+             select e.* from escalation_routes e join tickets o on o.conversation_id = talk.id and o.status = 'open'
+              where e.category in (o.category, 'general') order by e.category = o.category desc limit 1) r on true
+     where k.conversation_id = talk.id and k.status = 'open';
   end if;
   if t->>'outcome' = 'closed' then
     update tickets set status = 'resolved', resolved_at = now_at, updated_at = now_at
@@ -177,7 +187,9 @@ begin
          epoch = epoch + (t->>'outcome' = 'escalated')::int,
          status = case when t->>'outcome' in ('escalated', 'silent') then 'open'
                        when (t->>'resolves')::boolean or t->>'outcome' = 'closed' then 'resolved' else 'waiting' end,
-         waiting_since = case when answered or t->>'outcome' = 'closed' then left_over else coalesce(waiting_since, first_at, now_at) end,
+         waiting_since = case when answered or t->>'outcome' = 'closed' then left_over
+                              when t->>'outcome' = 'silent' then coalesce(waiting_since, left_over)
+                              else coalesce(waiting_since, first_at, now_at) end,
          language = coalesce(t->>'language', language), sentiment = coalesce((t->>'sentiment')::real, sentiment), updated_at = now_at
    where id = talk.id;
   update turns set state = 'done', outcome = t->>'outcome', model = t->>'model', prompt_version = t->>'prompt_version',
@@ -190,10 +202,6 @@ begin
          case when reply is null or reply->>'delivery' = 'sent' then extract(epoch from now_at - coalesce(first_at, now_at)) * 1000 end,
          (t->>'input_tokens')::int, (t->>'output_tokens')::int, (t->>'cost_usd')::numeric, talk.sentiment,
          (t->>'sentiment')::real, t->>'outcome' = 'escalated', t->>'outcome', talk.is_test);
-  if (t->>'cost_usd')::numeric > 0 then
-    insert into quotas as q (key, level, is_won) values ('spend:' || to_char(now() at time zone 'UTC', 'YYYY-MM-DD'), (t->>'cost_usd')::numeric, true)
-    on conflict (key) do update set level = q.level + excluded.level, updated_at = clock_timestamp();
-  end if;
   return 'done';
 end $$;
 comment on function commit_turn(jsonb) is 'Everything of a turn, or nothing: the messages, what the tools did, the reply, the ticket, the ledger and the metrics, and the queue rows gone. done; superseded (the customer wrote again), silenced (a person took over), lost (another worker has the lane): then nothing was kept.';
@@ -267,8 +275,9 @@ begin
     'subject', talk.subject, 'category', null, 'trust', 0, 'sent_at', now(),
     'customer', null),  -- the conversation knows who writes
     make_interval(secs => (m->>'quiet_seconds')::real), make_interval(secs => config.quiet_cap_seconds));
-  update tickets set status = 'open', resolved_at = null where id = ticket.id and status in ('answered', 'resolved');
+  -- the conversation first, as everybody else: two orders would be a deadlock
   update conversations set status = 'open', waiting_since = coalesce(waiting_since, now()) where id = talk.id;
+  update tickets set status = 'open', resolved_at = null where id = ticket.id and status in ('answered', 'resolved');
   return jsonb_build_object('outcome', 'accepted', 'reference', ticket.reference);
 end $$;
 comment on function add_web_message(jsonb) is 'Takes in what a customer adds to a ticket of the web form. Outcome accepted, repeated, mismatch, missing, limited or off.';

@@ -240,6 +240,14 @@ async def test_a_requeued_letter_is_counted_with_what_waits_in_its_lane(conn: Co
     assert await pending_agrees(conn)
 
 
+async def test_upkeep_that_was_buried_once_can_be_queued_again(conn: Connection) -> None:
+    for _ in range(2):
+        assert await queue.add_work(conn, "job:sweep", "sweep", {}, dedupe_key="job:sweep", priority=2) is not None
+        [lane] = await claim(conn)
+        await queue.bury_work(conn, lane, error="broken")
+    assert len(await queue.list_dead(conn)) == 1
+
+
 async def test_whoever_waits_is_seen_before_any_worker_has_looked(conn: Connection) -> None:
     await add_message(conn, "a")
     row = await conn.fetchrow("select waits_for, is_unseen from waiting_customers")

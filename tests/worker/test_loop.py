@@ -144,7 +144,7 @@ async def test_work_of_a_kind_nobody_knows_is_a_dead_letter_and_not_a_loop(pool:
     assert await conn.fetchval("select error from dead_letters") == "nobody does from_the_future"
 
 
-async def test_a_wish_to_wait_is_kept(pool: Pool, conn: Connection) -> None:
+async def test_a_wish_to_wait_is_kept_and_is_no_failed_try(pool: Pool, conn: Connection) -> None:
     async def ask_for_time(_: ClaimedLane) -> None:
         raise RetryLater("rate limited", delay=timedelta(hours=1))
 
@@ -159,7 +159,9 @@ async def test_a_wish_to_wait_is_kept(pool: Pool, conn: Connection) -> None:
 
 
 async def is_put_back(conn: Connection) -> bool:
-    return bool(await conn.fetchval("select lease_until is null and attempts = 1 from lanes"))
+    return bool(
+        await conn.fetchval("select lease_until is null and last_error is not null and attempts = 0 from lanes")
+    )
 
 
 async def test_long_work_keeps_its_lease(pool: Pool, conn: Connection) -> None:
@@ -214,6 +216,13 @@ async def test_a_stopped_worker_finishes_what_it_can(pool: Pool, conn: Connectio
         await until(lambda: conn.fetchval("select true from lanes where token is not null"))
         worker.stop()
     assert await is_empty(conn)
+
+
+async def test_a_worker_whose_heartbeat_broke_stops_instead_of_pretending_to_live(pool: Pool, conn: Connection) -> None:
+    await conn.execute("alter table workers add constraint broken check (running < 0)")
+    worker = Worker(pool=pool, handlers={}, settings=FAST)
+    with pytest.raises(Exception, match="broken"):
+        await asyncio.wait_for(worker.run(), 30)
 
 
 @pytest.mark.parametrize(("attempts", "most"), [(1, 2), (3, 8), (8, 256), (9, 300), (40, 300)])

@@ -10,6 +10,8 @@ from db.pool import Pool, acquire
 from db.queue import ClaimedLane
 from worker.retry import retry_delay
 
+SWEEP_BATCH = 1000  # lanes
+
 
 @dataclass(frozen=True, slots=True)
 class Upkeep:
@@ -33,9 +35,11 @@ class Sweep(Upkeep):
     """Forgets what no longer matters: idle lanes, old quotas, silent workers."""
 
     async def run(self, lane: ClaimedLane) -> None:
-        """Sweep one batch."""
-        async with acquire(self.pool) as conn:
-            await queue.sweep_queue(conn)
+        """Sweep batch by batch until nothing is left."""
+        removed = SWEEP_BATCH
+        while removed == SWEEP_BATCH:
+            async with acquire(self.pool) as conn:
+                removed = await queue.sweep_queue(conn, limit=SWEEP_BATCH)
         await self.finish(lane)
 
 
