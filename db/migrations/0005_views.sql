@@ -22,7 +22,9 @@ select null, null, q.payload->>'channel', null, q.created_at, case when l.lease_
 union all
 select null, null, d.payload->>'channel', null, d.created_at, 'nobody', null, null, null, 'dead_letter', d.attempts, d.error, true, true
   from dead_letters d
- where d.kind = 'inbound' and not exists (select 1 from messages m where m.channel = d.payload->>'channel' and m.external_id = d.payload->>'external_id');
+ where d.kind = 'inbound' and not exists (select 1 from messages m where m.channel = d.payload->>'channel' and m.external_id = d.payload->>'external_id')
+   and not exists (select 1 from conversations c where c.channel = d.payload->>'channel' and c.thread_key = d.payload->>'thread_key'
+                                             and (c.waiting_since is not null or c.is_test));
 comment on view waiting_customers is 'Everyone whose last word has no answer yet: who owes it, since when, and by when. is_unseen: nobody owns it or no time is set, so somebody must look.';
 
 create view turn_explained as

@@ -95,6 +95,13 @@ async def test_a_lane_with_more_messages_than_a_turn_takes_is_not_superseded_by_
     assert await conn.fetchval("select array_agg(distinct state) from turns") == ["done"]
 
 
+async def test_whoever_waits_behind_a_dead_letter_is_listed_once(pool: Pool, conn: Connection) -> None:
+    await submit(conn, "Hello there")
+    await queue.bury_work(conn, await claim_one(pool), error="cannot be read")
+    rows = await conn.fetch("select reference is not null as is_known, is_unseen from waiting_customers")
+    assert [tuple(row) for row in rows] == [(True, True)]
+
+
 async def test_a_given_up_message_that_is_queued_again_is_logged_once(pool: Pool, conn: Connection) -> None:
     await submit(conn, "Hello there")
     await make_runner(pool, ScriptedModel([])).give_up(await claim_one(pool), "TimeoutError")
