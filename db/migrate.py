@@ -1,4 +1,8 @@
-"""Brings a database to the schema this code was written for."""
+"""Brings a database to the schema this code was written for.
+
+Tables change by numbered migrations, each applied once and never edited again. Functions and views are written down
+once, in `routines`, and are replaced as a whole whenever one of those files differs from what the database has.
+"""
 
 import hashlib
 from dataclasses import dataclass
@@ -8,6 +12,7 @@ from db.errors import SchemaMismatch
 from db.pool import Connection
 
 MIGRATIONS = Path(__file__).parent / "migrations"
+ROUTINES = Path(__file__).parent / "routines"
 LOCK = 7_358_114  # any number, the same for every process of ours
 LOCK_TIMEOUT = "60s"
 
@@ -31,36 +36,67 @@ def list_migrations(folder: Path = MIGRATIONS) -> list[Migration]:
     return [Migration(int(file.name[:4]), file.stem, file.read_text()) for file in files]
 
 
+def read_routines(folder: Path = ROUTINES) -> Migration:
+    """All functions and views as one text. Its version is 0: it has no place among the numbered ones."""
+    files = sorted(folder.glob("*.sql"))
+    return Migration(0, "routines", "\n".join(file.read_text() for file in files))
+
+
 async def migrate(conn: Connection, folder: Path = MIGRATIONS) -> list[str]:
     """Apply what is missing, each file in a transaction of its own, and return the names applied.
 
     Started by two processes at once, one applies and the other waits up to 60 s. Raises SchemaMismatch when the
     database is newer than this code, or when an applied file was changed since.
     """
+    migrations = list_migrations(folder)
     applied: list[str] = []
-    for migration in list_migrations(folder):
+    for migration in migrations:
         async with conn.transaction():
-            # a transaction's lock, not a session's: it also holds behind a connection pooler
-            await conn.execute(f"set local lock_timeout = '{LOCK_TIMEOUT}'")
-            await conn.execute("select pg_advisory_xact_lock($1)", LOCK)
-            await conn.execute(
-                """
-                create table if not exists schema_migrations (
-                  version int primary key, name text not null, checksum text not null,
-                  applied_at timestamptz not null default now())
-                """
-            )
-            if await is_applied(conn, migration, newest=list_migrations(folder)[-1].version):
-                continue
-            await conn.execute(migration.sql)
-            await conn.execute(
-                "insert into schema_migrations (version, name, checksum) values ($1, $2, $3)",
-                migration.version,
-                migration.name,
-                migration.checksum,
-            )
-            applied.append(migration.name)
+            await take_turns(conn)
+            if not await is_applied(conn, migration, newest=migrations[-1].version):
+                await apply(conn, migration)
+                applied.append(migration.name)
+    routines = read_routines()
+    async with conn.transaction():
+        await take_turns(conn)
+        if await find_checksum(conn, routines) != routines.checksum:
+            await apply(conn, routines)
+            applied.append(routines.name)
     return applied
+
+
+async def take_turns(conn: Connection) -> None:
+    """One migrating process at a time. A transaction's lock, not a session's: it also holds behind a pooler."""
+    await conn.execute(f"set local lock_timeout = '{LOCK_TIMEOUT}'")
+    await conn.execute("select pg_advisory_xact_lock($1)", LOCK)
+    await conn.execute(
+        """
+        create table if not exists schema_migrations (
+          version int primary key, name text not null, checksum text not null,
+          applied_at timestamptz not null default now())
+        """
+    )
+
+
+async def apply(conn: Connection, migration: Migration) -> None:
+    await conn.execute(migration.sql)
+    await conn.execute(
+        """
+        insert into schema_migrations (version, name, checksum) values ($1, $2, $3)
+        on conflict (version) do update set checksum = excluded.checksum, applied_at = now()
+        """,
+        migration.version,
+        migration.name,
+        migration.checksum,
+    )
+
+
+async def find_checksum(conn: Connection, migration: Migration) -> str | None:
+    """What the database has under this version; None when it has nothing."""
+    checksum: str | None = await conn.fetchval(
+        "select checksum from schema_migrations where version = $1", migration.version
+    )
+    return checksum
 
 
 async def is_applied(conn: Connection, migration: Migration, *, newest: int) -> bool:
@@ -68,7 +104,7 @@ async def is_applied(conn: Connection, migration: Migration, *, newest: int) -> 
     there = await conn.fetchval("select max(version) from schema_migrations")
     if there is not None and there > newest:
         raise SchemaMismatch(f"the database has schema {there}, this code knows {newest}: deploy the newer code")
-    checksum = await conn.fetchval("select checksum from schema_migrations where version = $1", migration.version)
+    checksum = await find_checksum(conn, migration)
     if checksum is not None and checksum != migration.checksum:
         raise SchemaMismatch(f"{migration.name} was changed after it was applied: add a new migration instead")
     return checksum is not None
@@ -84,3 +120,6 @@ async def check_schema(conn: Connection) -> None:
         raise SchemaMismatch(f"the database has schema {there}, this code knows {newest}: deploy the newer code")
     if there < newest:
         raise SchemaMismatch(f"the database has schema {there}, this code needs {newest}: run python -m app migrate")
+    routines = read_routines()
+    if await find_checksum(conn, routines) != routines.checksum:
+        raise SchemaMismatch("the database has other functions than this code: run python -m app migrate")

@@ -1,0 +1,207 @@
+-- The two ends of a turn, each one round trip: what it begins with, and the one commit it ends with.
+
+create or replace function resolve_customer(who jsonb) returns uuid language plpgsql as $$
+declare known uuid; created uuid;
+begin
+  select customer_id into known from customer_identifiers where kind = who->>'kind' and value = who->>'value';
+  if known is null then
+    insert into customers (name, plan) values (who->>'name', who->>'plan') returning id into created;
+    insert into customer_identifiers (kind, value, customer_id, proof, proven_at)
+    values (who->>'kind', who->>'value', created, who->>'proof', case when who->>'proof' <> 'claimed' then now() end)
+    on conflict (kind, value) do nothing returning customer_id into known;
+    if known is null then  -- another lane of the same person was quicker
+      delete from customers where id = created;
+      select customer_id into known from customer_identifiers where kind = who->>'kind' and value = who->>'value';
+    end if;
+  end if;
+  if who->>'proof' <> 'claimed' then
+    update customer_identifiers set proof = who->>'proof', proven_at = now()
+     where kind = who->>'kind' and value = who->>'value' and proof in ('claimed', who->>'proof');
+  end if;
+  return known;
+end $$;
+comment on function resolve_customer(jsonb) is 'Finds or creates the customer behind {kind, value, proof, name, plan}; a stronger proof replaces a weaker one.';
+
+create or replace function open_turn(t jsonb) returns jsonb language plpgsql as $$
+declare
+  talk conversations; who uuid; running turns; held boolean; fresh boolean := false; proven smallint;
+begin
+  select true into held from lanes where lane = t->>'lane' and token = (t->>'token')::bigint for update;
+  if held is null then return null; end if;
+  if t->'customer' <> 'null' then who := resolve_customer(t->'customer'); end if;
+  insert into conversations as c (channel, thread_key, customer_id, subject, trust, plan, is_test, waiting_since)
+  values (t->>'channel', t->>'thread_key', who, t->>'subject', (t->>'trust')::smallint, t->'customer'->>'plan',
+          coalesce((t->>'is_test')::boolean, false), now())
+  on conflict (channel, thread_key) do update
+     set customer_id = coalesce(c.customer_id, who), plan = coalesce(c.plan, excluded.plan),
+         trust = case when who is null or who = c.customer_id then greatest(c.trust, excluded.trust) else c.trust end,
+         waiting_since = coalesce(c.waiting_since, case when not exists (  -- unless a person has answered this already
+           select from messages m where m.conversation_id = c.id and m.author = 'person' and m.sent_at > (
+             select max(q.created_at) from message_queue q where q.lane = t->>'lane' and q.id <= (t->>'newest')::bigint)) then now() end)
+  returning * into talk;
+  -- what was proven of the thread counts only for what its own customer says, and only as far as this burst proves it too
+  proven := case when who is distinct from talk.customer_id and who is not null then 0
+                 else least(talk.trust, (t->>'trust')::smallint) end;
+  update tickets set customer_id = talk.customer_id where conversation_id = talk.id and customer_id is null;
+
+  update turns set token = (t->>'token')::bigint, attempts = attempts + 1
+   where lane = t->>'lane' and state = 'running' and newest = (t->>'newest')::bigint and epoch = talk.epoch
+  returning * into running;
+  if not found then
+    update turns set state = 'abandoned', finished_at = clock_timestamp() where lane = t->>'lane' and state = 'running';
+    insert into turns (conversation_id, customer_id, lane, newest, token, epoch)
+    values (talk.id, talk.customer_id, t->>'lane', (t->>'newest')::bigint, (t->>'token')::bigint, talk.epoch)
+    returning * into running;
+    fresh := true;
+  end if;
+  return jsonb_build_object(
+    'turn_id', running.id, 'attempts', running.attempts, 'conversation_id', talk.id, 'customer_id', talk.customer_id,
+    'epoch', talk.epoch, 'handler', talk.handler, 'trust', proven, 'plan', talk.plan, 'language', talk.language,
+    'sentiment', talk.sentiment, 'summary', talk.summary, 'subject', talk.subject, 'is_test', talk.is_test,
+    -- whoever only claims an address is called what they call themselves, not what its owner is called
+    'customer_name', case when proven >= 1 or t->'customer' = 'null' then (select name from customers where id = talk.customer_id)
+                          else t->'customer'->>'name' end,
+    'spent_today_usd', coalesce((select level from quotas where key = 'spend:' || to_char(now() at time zone 'UTC', 'YYYY-MM-DD')), 0),
+    'config', (select to_jsonb(g) from channel_configs g where g.channel = talk.channel),
+    'ticket', (select to_jsonb(k) from tickets k where k.conversation_id = talk.id and k.status <> 'resolved'
+                order by k.created_at desc limit 1),
+    'history', (select coalesce(jsonb_agg(to_jsonb(h) order by h.sent_at, h.id), '[]') from (
+        select m.id, m.author, m.body, m.kind, m.citations, m.sent_at from messages m
+         where m.conversation_id = talk.id and m.sent_at >= coalesce(talk.context_from, '-infinity')
+           and (m.external_id is null or not (t->'covers_external') ? m.external_id)
+         order by m.sent_at desc, m.id desc limit 12) h),
+    'steps', (select coalesce(jsonb_agg(to_jsonb(s) order by s.step), '[]') from turn_steps s where s.turn_id = running.id and not fresh));
+end $$;
+comment on function open_turn(jsonb) is 'Begins or resumes the turn of a claimed lane: who writes, what was said, what the channel allows, and after a crash the steps already taken. Null when the lease was lost.';
+
+create or replace function write_step(in_turn uuid, s jsonb) returns void language sql as $$
+  insert into turn_steps (turn_id, step, model, items, results, effects, passages, usage, cost_usd, latency_ms, request_id, error)
+  values (in_turn, (s->>'step')::smallint, s->>'model', s->'items', s->'results', s->'effects', s->'passages',
+          nullif(s->'usage', 'null'), (s->>'cost_usd')::numeric, (s->>'latency_ms')::real, s->>'request_id', s->>'error')
+  on conflict (turn_id, step) do nothing
+$$;
+comment on function write_step(uuid, jsonb) is 'Adds a step to the journal of a turn; the caller holds the fence.';
+
+create or replace function record_step(in_turn uuid, in_token bigint, s jsonb) returns boolean language plpgsql as $$
+begin
+  perform from turns r join lanes l on l.lane = r.lane and l.token = r.token
+    where r.id = in_turn and r.token = in_token and r.state = 'running' for share of l;
+  if not found then return false; end if;
+  perform write_step(in_turn, s);
+  return true;
+end $$;
+comment on function record_step(uuid, bigint, jsonb) is 'Writes one step into the journal. False when the lease was lost: drop everything.';
+
+create or replace function commit_turn(t jsonb) returns text language plpgsql as $$
+declare
+  held lanes; talk conversations; this turns; gone int; reply jsonb := nullif(t->'reply', 'null');
+  effect jsonb; covers bigint[] := array(select jsonb_array_elements_text(t->'covers')::bigint);
+  answered boolean := reply is not null and reply->>'kind' in ('answer', 'clarifying_question', 'acknowledgement', 'refusal');
+  first_at timestamptz; left_over timestamptz; now_at timestamptz := clock_timestamp();
+begin
+  select * into held from lanes where lane = t->>'lane' and token = (t->>'token')::bigint for update;
+  if not found then return 'lost'; end if;
+  select * into this from turns where id = (t->>'turn_id')::uuid and state = 'running' for update;
+  if not found then return 'lost'; end if;
+  select * into talk from conversations where id = this.conversation_id for update;
+  if t->'last_step' <> 'null' then perform write_step(this.id, t->'last_step'); end if;  -- paid for, so kept whatever follows
+  if (t->>'cost_usd')::numeric > 0 then
+    insert into quotas as q (key, level, is_won) values ('spend:' || to_char(now() at time zone 'UTC', 'YYYY-MM-DD'), (t->>'cost_usd')::numeric, true)
+    on conflict (key) do update set level = q.level + excluded.level, updated_at = clock_timestamp();
+  end if;
+
+  -- A person took over, or the customer wrote again: nothing of this turn is kept, the lane is free for a new one.
+  if talk.epoch <> this.epoch then
+    update turns set state = 'silenced', finished_at = now_at, error = 'epoch moved' where id = this.id;
+    update lanes set lease_until = null, token = null, worker = null, attempts = 0, run_at = greatest(run_at, now_at) where lane = held.lane;
+    return 'silenced';
+  end if;
+  if held.superseded < 2 and exists (select 1 from message_queue where lane = held.lane and id > this.newest) then
+    update turns set state = 'superseded', finished_at = now_at where id = this.id;
+    update lanes set lease_until = null, token = null, worker = null, attempts = 0, superseded = held.superseded + 1,
+           run_at = greatest(run_at, now_at) where lane = held.lane;
+    return 'superseded';
+  end if;
+
+  select min(created_at) into first_at from message_queue where lane = held.lane and id = any(covers);
+  insert into messages (conversation_id, customer_id, channel, direction, author, external_id, body, turn_id, sent_at)
+  select talk.id, talk.customer_id, talk.channel, 'inbound', 'customer', m->>'external_id', m->>'body', this.id, (m->>'sent_at')::timestamptz
+    from jsonb_array_elements(t->'inbound') m on conflict (channel, external_id) do nothing;
+  if t->>'dead_error' is not null then
+    insert into dead_letters (lane, kind, dedupe_key, payload, attempts, error, created_at)
+    select lane, kind, dedupe_key, payload, held.attempts, t->>'dead_error', created_at
+      from message_queue where lane = held.lane and id = any(covers) on conflict (dedupe_key) do nothing;
+  end if;
+  delete from message_queue where lane = held.lane and id = any(covers);
+  get diagnostics gone = row_count;
+  select min(created_at) into left_over from message_queue where lane = held.lane;
+  update lanes set pending = pending - gone, lease_until = null, token = null, worker = null, attempts = 0, superseded = 0,
+         last_error = null, waiting_since = coalesce(left_over, now_at), run_at = greatest(run_at, now_at) where lane = held.lane;
+
+  for effect in select * from jsonb_array_elements(t->'effects') loop
+    if effect->>'kind' = 'create_ticket' then
+      insert into tickets (reference, conversation_id, customer_id, subject, category, priority, priority_why, plan,
+                           first_response_due_at, resolution_due_at, handoff_note)
+      select effect->>'reference', talk.id, talk.customer_id, effect->>'subject', effect->>'category', (effect->>'priority')::smallint,
+             effect->>'priority_why', talk.plan, d.first_response_due_at, d.resolution_due_at, effect->>'summary'
+        from (select) one left join due_times(effect->>'category', talk.plan, coalesce(first_at, now_at)) d on true
+      on conflict (reference) do nothing;
+    elsif effect->>'kind' = 'escalate' then
+      update tickets set status = 'escalated', category = effect->>'category', team = effect->>'team', assignee = effect->>'assignee',
+             priority = greatest(priority, (effect->>'priority')::smallint), priority_why = effect->>'priority_why',
+             escalation_reason = effect->>'reason', handoff_note = effect->>'handoff_note',
+             person_due_at = (effect->>'due_at')::timestamptz, updated_at = now_at
+       where reference = effect->>'reference';
+    elsif effect->>'kind' = 'assess' then
+      update tickets set category = effect->>'category', priority = greatest(priority, (effect->>'priority')::smallint),
+             priority_why = effect->>'priority_why', updated_at = now_at
+       where conversation_id = talk.id and status in ('open', 'answered');
+    end if;
+  end loop;
+
+  if reply is not null then
+    insert into messages (conversation_id, customer_id, channel, direction, author, body, kind, citations, turn_id,
+                          idempotency_token, delivery, degraded, sent_at)
+    values (talk.id, talk.customer_id, talk.channel, 'outbound', 'agent', reply->>'body', reply->>'kind', reply->'citations', this.id,
+            this.id, reply->>'delivery', coalesce((reply->>'degraded')::boolean, false), now_at);
+    update tickets set first_response_met_at = case when answered then coalesce(first_response_met_at, now_at) else first_response_met_at end,
+           updated_at = now_at,
+           status = case when status = 'escalated' then status when (t->>'resolves')::boolean then 'resolved' else 'answered' end,
+           resolved_at = case when status <> 'escalated' and (t->>'resolves')::boolean then now_at end
+     where conversation_id = talk.id and status <> 'resolved';
+  end if;
+  if t->>'outcome' = 'silent' then  -- answered by a person before, and the customer came back: that person's word is due anew
+    update tickets k set status = 'escalated', team = coalesce(k.team, r.team, 'support'), assignee = coalesce(k.assignee, r.assignee),
+           person_due_at = add_open_time(now_at, coalesce(r.respond_within, interval '4 hours'), r.calendar), updated_at = now_at
+      from (select 1) one left join lateral (
+             select e.* from escalation_routes e join tickets o on o.conversation_id = talk.id and o.status = 'open'
+              where e.category in (o.category, 'general') order by e.category = o.category desc limit 1) r on true
+     where k.conversation_id = talk.id and k.status = 'open';
+  end if;
+  if t->>'outcome' = 'closed' then
+    update tickets set status = 'resolved', resolved_at = now_at, updated_at = now_at
+     where conversation_id = talk.id and status in ('open', 'answered');
+  end if;
+  update conversations set
+         handler = case when t->>'outcome' = 'escalated' then 'human' else handler end,
+         epoch = epoch + (t->>'outcome' = 'escalated')::int,
+         status = case when t->>'outcome' in ('escalated', 'silent') then 'open'
+                       when (t->>'resolves')::boolean or t->>'outcome' = 'closed' then 'resolved' else 'waiting' end,
+         waiting_since = case when answered or t->>'outcome' = 'closed' then left_over
+                              when t->>'outcome' = 'silent' then coalesce(waiting_since, left_over)
+                              else coalesce(waiting_since, first_at, now_at) end,
+         language = coalesce(t->>'language', language), sentiment = coalesce((t->>'sentiment')::real, sentiment), updated_at = now_at
+   where id = talk.id;
+  update turns set state = 'done', outcome = t->>'outcome', model = t->>'model', prompt_version = t->>'prompt_version',
+         timings_ms = t->'timings_ms', input_tokens = (t->>'input_tokens')::int, output_tokens = (t->>'output_tokens')::int,
+         cost_usd = (t->>'cost_usd')::numeric, error = t->>'error', finished_at = now_at where id = this.id;
+  insert into agent_metrics (turn_id, conversation_id, channel, finished_at, waiting_ms, thinking_ms, delivery_ms, total_ms,
+         input_tokens, output_tokens, cost_usd, sentiment_before, sentiment_after, escalated, outcome, is_test)
+  values (this.id, talk.id, talk.channel, now_at, (t->'timings_ms'->>'waiting')::real, (t->'timings_ms'->>'thinking')::real,
+         case when reply->>'delivery' = 'sent' then 0 end,
+         case when reply is null or reply->>'delivery' = 'sent' then extract(epoch from now_at - coalesce(first_at, now_at)) * 1000 end,
+         (t->>'input_tokens')::int, (t->>'output_tokens')::int, (t->>'cost_usd')::numeric, talk.sentiment,
+         (t->>'sentiment')::real, t->>'outcome' = 'escalated', t->>'outcome', talk.is_test);
+  return 'done';
+end $$;
+comment on function commit_turn(jsonb) is 'Everything of a turn, or nothing: the messages, what the tools did, the reply, the ticket, the ledger and the metrics, and the queue rows gone. done; superseded (the customer wrote again), silenced (a person took over), lost (another worker has the lane): then nothing was kept.';
