@@ -32,10 +32,23 @@ class Report:
     broken_laws: list[str] = field(default_factory=list)
     """What must never happen and did: lost, doubled, leaked."""
 
-    def add(self, case: str, metric: str, value: float, unit: str, *, at_most: float | None = None) -> None:
-        """A figure, perhaps with a ceiling."""
-        goal = None if at_most is None else f"<= {at_most:g}"
-        self.rows.append(Row(case, metric, value, unit, goal=goal, ok=None if at_most is None else value <= at_most))
+    def add(
+        self,
+        case: str,
+        metric: str,
+        value: float,
+        unit: str,
+        *,
+        at_most: float | None = None,
+        at_least: float | None = None,
+    ) -> None:
+        """A figure, perhaps with a ceiling or a floor."""
+        goal, is_met = None, None
+        if at_most is not None:
+            goal, is_met = f"<= {at_most:g}", value <= at_most
+        if at_least is not None:
+            goal, is_met = f">= {at_least:g}", value >= at_least
+        self.rows.append(Row(case, metric, value, unit, goal=goal, ok=is_met))
 
     def compare(self, case: str, metric: str, value: float, baseline: float, unit: str, *, at_least: float) -> None:
         """A figure beside the raw limit of the same run, with the share of it that is the goal."""

@@ -1,8 +1,10 @@
-"""What every channel agrees on: how a message waits on the queue, and how a reply is laid out."""
+"""What every channel agrees on: how a message waits on the queue, how a reply is laid out, and how it is sent once."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Protocol
+from uuid import UUID
 
 from db.errors import PermanentFailure, RetryLater
 
@@ -61,3 +63,74 @@ def lay_out_reply(body: str, *, greeting: str, signature: str, customer_name: st
     if "{name}" in greeting and not first_name:
         greeting = ""
     return "\n\n".join(part for part in (greeting.replace("{name}", first_name), body, signature) if part)
+
+
+@dataclass(frozen=True, slots=True)
+class OutgoingMessage:
+    """One message to a vendor; a long reply is several, one after the other."""
+
+    id: UUID
+    token: UUID
+    """Drawn before the first try, the same for every try."""
+    channel: str
+    thread_key: str
+    to: str
+    """The customer's address as the channel writes it."""
+    subject: str
+    body: str
+    part: int
+    parts: int
+    tries: int
+    """This one included."""
+    draft_id: str | None
+    """The vendor's draft, when an earlier try made one."""
+    first_try_at: datetime
+    """By the database's clock."""
+    in_reply_to: str | None
+    """External id of the customer's newest message."""
+
+
+class NotSent(RetryLater):
+    """The vendor surely has not taken the message: no connection was made, or it said so. Try again after `delay`."""
+
+
+class Refused(PermanentFailure):
+    """The vendor will never take this message. The reason is the vendor's, without the customer's text."""
+
+
+KeepDraft = Callable[[str], Awaitable[None]]
+"""Stores the vendor's draft id. Await it before the draft is sent."""
+
+
+class Channel(Protocol):
+    """A vendor that messages are sent through."""
+
+    @property
+    def name(self) -> str:
+        """As in channel_configs."""
+        ...
+
+    @property
+    def index_lag(self) -> timedelta | None:
+        """How long after a try the vendor may still say no although it took the message; None: it cannot be asked."""
+        ...
+
+    @property
+    def absence_is_proof(self) -> bool:
+        """Whether a no is certain once index_lag is over. Where it is not, the one further try is flagged."""
+        ...
+
+    def split(self, body: str) -> list[str]:
+        """The messages a text has to be sent as, in order; none of them empty."""
+        ...
+
+    async def send(self, message: OutgoingMessage, keep_draft: KeepDraft) -> str:
+        """Hand the message over and return the vendor's id for it. One try, with a time limit of its own.
+
+        Raises NotSent or Refused when the vendor surely has not taken it. Whatever else is raised leaves that open.
+        """
+        ...
+
+    async def look_up(self, message: OutgoingMessage) -> str | None:
+        """Ask the vendor for a message that was tried: its id, or None when the vendor has no such message."""
+        ...

@@ -1,5 +1,6 @@
 """The queue: work waits in lanes; a lane is claimed whole, held under a lease, and freed by the commit of its work."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -10,6 +11,20 @@ WORK_CHANNEL = "deskhand_work"
 """Notified when work was queued."""
 REPLY_CHANNEL = "deskhand_reply"
 """Notified with the reference of a thread that changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewWork:
+    """One piece of work to be queued. `quiet`: it waits until nothing more came in for so long, at most `quiet_cap`."""
+
+    lane: str
+    kind: str
+    payload: dict[str, Any]
+    dedupe_key: str
+    priority: int = 1
+    """0 reply, 1 intake, 2 upkeep: lower goes first."""
+    quiet: timedelta = timedelta(0)
+    quiet_cap: timedelta = timedelta(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +84,26 @@ async def add_work(
     return new_id
 
 
+async def add_many(conn: Connection, works: Sequence[NewWork]) -> list[int | None]:
+    """Queue many pieces of work in one statement; each gets its id, in the order given within a lane, or None as above.
+
+    Batches of several connections may share lanes and keys in any order: they never deadlock.
+    """
+    if not works:
+        return []
+    ids: list[int | None] = await conn.fetchval(
+        "select add_many($1, $2, $3, $4, $5, $6, $7)",
+        [work.lane for work in works],
+        [work.kind for work in works],
+        [work.priority for work in works],
+        [work.dedupe_key for work in works],
+        [work.payload for work in works],
+        [work.quiet for work in works],
+        [work.quiet_cap for work in works],
+    )
+    return ids
+
+
 async def claim_lanes(
     conn: Connection, *, worker: str, lanes: int, messages: int, lease: timedelta, floor: datetime | None = None
 ) -> list[ClaimedLane]:
@@ -116,10 +151,12 @@ async def extend_leases(conn: Connection, *, worker: str, held: list[ClaimedLane
         """
         with alive as (
           insert into workers (name, running) values ($1, cardinality($2::text[]))
-          on conflict (name) do update set heartbeat_at = clock_timestamp(), running = excluded.running)
+          on conflict (name) do update set heartbeat_at = clock_timestamp(), running = excluded.running),
+        held as materialized (  -- locked in the order of their names, as everybody does who locks several
+          select l.lane from lanes l join unnest($2::text[], $3::bigint[]) as h (lane, token) using (lane, token)
+           order by l.lane for update of l)
         update lanes l set lease_until = clock_timestamp() + $4
-          from unnest($2::text[], $3::bigint[]) as h (lane, token)
-         where l.lane = h.lane and l.token = h.token
+          from held where l.lane = held.lane
         returning l.lane
         """,
         worker,
@@ -167,6 +204,18 @@ async def finish_work(conn: Connection, lane: ClaimedLane) -> bool:
     """Take a lane's done rows off the queue and free it. False when the lease was lost: then nothing changed."""
     finished: bool = await conn.fetchval("select finish_work($1, $2, $3)", lane.lane, lane.token, lane.job_ids)
     return finished
+
+
+async def finish_lanes(conn: Connection, lanes: list[ClaimedLane]) -> set[ClaimedLane]:
+    """Finish many lanes in one statement; returns those that were still ours. Nothing changed in the others."""
+    rows = await conn.fetch(
+        "select lane, token from finish_lanes($1, $2, $3)",
+        [lane.lane for lane in lanes],
+        [lane.token for lane in lanes],
+        [job.id for lane in lanes for job in lane.jobs],
+    )
+    kept = {(row["lane"], row["token"]) for row in rows}
+    return {lane for lane in lanes if (lane.lane, lane.token) in kept}
 
 
 async def bury_work(conn: Connection, lane: ClaimedLane, *, error: str) -> bool:

@@ -119,9 +119,24 @@ async def add_web_message(conn: Connection, message: NewWebMessage) -> Intake:
     return read_intake(await conn.fetchval("select add_web_message($1)", asdict(message)))
 
 
-async def add_person_message(conn: Connection, reference: str, message: str, *, idempotency: UUID) -> str:
-    """What somebody of the team answers; the agent is silent from then on. accepted, repeated, missing or elsewhere."""
-    outcome: str = await conn.fetchval("select add_person_message($1, $2, $3)", reference, message, idempotency)
+async def add_person_message(conn: Connection, reference: str, *parts: str, idempotency: UUID) -> str:
+    """What somebody of the team answers, in as many parts as the channel needs; the agent is silent from then on.
+
+    accepted, repeated or missing.
+    """
+    outcome: str = await conn.fetchval("select add_person_message($1, $2, $3)", reference, parts, idempotency)
+    return outcome
+
+
+async def take_over(conn: Connection, reference: str) -> str:
+    """Silence the agent: somebody of the team answers. accepted, repeated (a person has it already) or missing."""
+    outcome: str = await conn.fetchval("select take_over($1)", reference)
+    return outcome
+
+
+async def hand_back(conn: Connection, reference: str) -> str:
+    """Let the agent answer again. accepted, repeated, missing, or waiting: the customer is owed a word first."""
+    outcome: str = await conn.fetchval("select hand_back($1)", reference)
     return outcome
 
 

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from db.pool import Connection
 
-CommitResult = Literal["done", "superseded", "silenced", "lost"]
+CommitResult = Literal["done", "superseded", "silenced", "lost", "braked"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +78,8 @@ class OpenTurn:
     is_test: bool
     customer_name: str | None
     spent_today_usd: float
+    spent_here_usd: float
+    """In this conversation, today."""
     config: dict[str, Any]
     """The row of channel_configs."""
     ticket: dict[str, Any] | None
@@ -89,7 +91,7 @@ class OpenTurn:
 @dataclass(frozen=True, slots=True)
 class TurnEnd:
     """Everything of a turn that is to be kept. `inbound` is [{external_id, body, sent_at}], `reply` is
-    {body, kind, citations, delivery, degraded} or None, `effects` as in turn_steps."""
+    {bodies, kind, citations, delivery, degraded} or None, `effects` as in turn_steps."""
 
     lane: str
     token: int
@@ -146,7 +148,8 @@ async def record_step(conn: Connection, turn_id: UUID, token: int, step: StepRow
 async def commit_turn(conn: Connection, end: TurnEnd) -> CommitResult:
     """Keep everything of the turn in one transaction, or nothing of it.
 
-    superseded: the customer wrote again; silenced: a person took over; lost: another worker has the lane.
+    superseded: the customer wrote again; silenced: a person took over; lost: another worker has the lane; braked: this
+    customer got too many replies, the turn is still open and has to end at a person.
     """
     result: CommitResult = await conn.fetchval("select commit_turn($1)", asdict(end))
     return result

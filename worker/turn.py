@@ -3,8 +3,8 @@
 import logging
 import secrets
 import time
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, cast
@@ -19,7 +19,7 @@ from agent.prices import Prices
 from agent.prompt import PROMPT_VERSION, build_instructions, lay_out_turn
 from agent.toolbox import ToolContext
 from agent.turn import AgentTurn, Ending, Limits
-from channels.base import InboundMessage, lay_out_reply, read_payload
+from channels.base import Channel, InboundMessage, lay_out_reply, read_payload
 from db import turns
 from db.errors import LeaseLost
 from db.pool import Pool, acquire
@@ -34,6 +34,7 @@ OUTCOMES = {
     "acknowledgement": "acknowledged",
     "refusal": "refused",
 }
+PAGE = "web"
 EMAIL_TURN = timedelta(seconds=120)
 """Whoever writes a mail waits longer than whoever has a chat open."""
 
@@ -55,6 +56,10 @@ class TurnRunner:
     daily_budget_usd: Decimal
     announce: Callable[[str], Awaitable[None]]
     """Told the thread of each conversation that changed, after the commit."""
+    channels: Mapping[str, Channel] = field(default_factory=dict)
+    """The vendors that replies are handed to; a channel without one shows them on a page of ours."""
+    conversation_budget_usd: Decimal = Decimal("0.50")
+    """Money one conversation may cost in a UTC day; then the offline model answers."""
 
     async def run(self, lane: ClaimedLane) -> None:
         """Run the turn of a lane and commit it. Raises LeaseLost, RetryLater, PermanentFailure, database errors."""
@@ -74,12 +79,34 @@ class TurnRunner:
         end = await self.find_end(lane, turn, messages, dead_error)
         thinking_ms = (time.perf_counter() - began) * 1000
         end = replace(end, timings_ms=end.timings_ms | {"waiting": lane.jobs[0].waited_ms, "thinking": thinking_ms})
-        async with acquire(self.pool) as conn:
-            result = await turns.commit_turn(conn, end)
+        result = await self.commit(end)
+        if result == "braked":
+            end = await self.brake(lane, turn, messages, end)
+            result = await self.commit(end)
         log.info("turn ended", extra={"turn_id": turn.turn_id, "outcome": end.outcome, "result": result})
         if result == "lost":
             raise LeaseLost(lane.lane)
         await self.announce(messages[0].thread_key)
+
+    async def commit(self, end: TurnEnd) -> turns.CommitResult:
+        async with acquire(self.pool) as conn:
+            return await turns.commit_turn(conn, end)
+
+    async def brake(self, lane: ClaimedLane, turn: OpenTurn, messages: list[InboundMessage], end: TurnEnd) -> TurnEnd:
+        """The same turn ended at a person, because this customer got so many replies that a machine may be writing."""
+        brief = self.make_brief(turn, messages)
+        ending = await loop.hand_over(replace(self.make_agent_turn(lane, turn, brief), steps=()), "replies")
+        handed = self.keep(replace(end, error=None), turn, brief, ending)
+        last_step = handed.last_step and replace(handed.last_step, step=end.last_step.step + 1 if end.last_step else 1)
+        return replace(
+            handed,
+            last_step=last_step,
+            model=end.model,
+            timings_ms=end.timings_ms,
+            input_tokens=end.input_tokens,
+            output_tokens=end.output_tokens,
+            cost_usd=end.cost_usd,
+        )
 
     async def find_end(
         self, lane: ClaimedLane, turn: OpenTurn, messages: list[InboundMessage], dead_error: str | None
@@ -146,7 +173,10 @@ class TurnRunner:
                 if not await turns.record_step(conn, turn.turn_id, lane.token, step):
                     raise LeaseLost(lane.lane)
 
-        is_over_budget = Decimal(str(turn.spent_today_usd)) >= self.daily_budget_usd
+        is_over_budget = (
+            Decimal(str(turn.spent_today_usd)) >= self.daily_budget_usd
+            or Decimal(str(turn.spent_here_usd)) >= self.conversation_budget_usd
+        )
         limits = replace(self.limits, turn=EMAIL_TURN) if brief.limits.channel == "gmail" else self.limits
         return AgentTurn(
             models=self.models[-1:] if is_over_budget else self.models,
@@ -188,10 +218,11 @@ class TurnRunner:
             outcome=outcome,
             effects=effects,
             reply={
-                "body": text,
+                "bodies": self.split(brief.limits.channel, text),
                 "kind": kind,
                 "citations": citations,
-                "delivery": "sent",  # the ticket page reads the row: the commit is the delivery
+                # the ticket page reads the row: there the commit is the delivery
+                "delivery": "sent" if brief.limits.channel == PAGE else "pending",
                 "degraded": ending.degraded,
             },
             resolves=resolves,
@@ -205,6 +236,9 @@ class TurnRunner:
             cost_usd=ending.spent.usd,
             error=end.error or (ending.limit and f"limit: {ending.limit}"),
         )
+
+    def split(self, channel: str, text: str) -> list[str]:
+        return self.channels[channel].split(text) if channel in self.channels else [text]
 
 
 def describe_assessment(assessment: Assessment) -> dict[str, Any]:

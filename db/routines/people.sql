@@ -1,21 +1,96 @@
--- What the people of the team do.
+-- The people of the team: who is called, what they do, and how the agent falls silent.
 
-create or replace function add_person_message(in_reference text, message text, idempotency uuid) returns text language plpgsql as $$
-declare ticket tickets; talk conversations; now_at timestamptz := clock_timestamp();
+create or replace function route_of(in_category text) returns escalation_routes language sql stable as $$
+  select * from escalation_routes where category in (in_category, 'general') order by category = in_category desc limit 1
+$$;
+comment on function route_of(text) is 'Who sees to a category; the route of general where it has none of its own.';
+
+create or replace function call_person(in_conversation uuid, reason text, note text, prefix text) returns text language plpgsql as $$
+declare talk conversations; ticket tickets; route escalation_routes; now_at timestamptz := clock_timestamp();
+begin
+  select * into talk from conversations where id = in_conversation for update;
+  select * into ticket from tickets where conversation_id = talk.id order by status = 'resolved', created_at desc limit 1;
+  if not found then
+    insert into tickets (reference, conversation_id, customer_id, subject, plan, first_response_due_at, resolution_due_at)
+    select new_reference(coalesce(prefix, 'TF')), talk.id, talk.customer_id, talk.subject, talk.plan, d.first_response_due_at, d.resolution_due_at
+      from (select) one left join due_times('general', talk.plan, now_at) d on true returning * into ticket;
+  end if;
+  route := route_of(ticket.category);
+  update tickets set status = 'escalated', team = coalesce(ticket.team, route.team, 'support'), assignee = coalesce(ticket.assignee, route.assignee),
+         escalation_reason = reason, handoff_note = concat_ws(E'\n', nullif(ticket.handoff_note, ''), nullif(note, '')),
+         priority = greatest(ticket.priority, 7), priority_why = case when ticket.priority < 7 then reason else ticket.priority_why end,
+         person_due_at = add_open_time(now_at, coalesce(route.respond_within, interval '4 hours'), route.calendar),
+         resolved_at = null, updated_at = now_at where id = ticket.id;
+  update conversations set handler = 'human', epoch = epoch + 1, status = 'open', updated_at = now_at,
+         waiting_since = coalesce(waiting_since, (select max(m.created_at) from messages m where m.conversation_id = talk.id and m.direction = 'inbound'), now_at)
+   where id = talk.id;
+  return ticket.reference;
+end $$;
+comment on function call_person(uuid, text, text, text) is 'Gives a conversation to a person where the agent cannot go on: a ticket with owner and due time, and the agent silent. Returns the reference.';
+
+create or replace function silence_agent(in_conversation uuid) returns int language plpgsql as $$
+declare cancelled int;
+begin
+  -- the epoch moves even if a person had it already: a turn in the making must not speak after this
+  update conversations set handler = 'human', epoch = epoch + 1, updated_at = clock_timestamp() where id = in_conversation;
+  update messages set delivery = 'cancelled', delivery_error = 'a person took over'
+   where conversation_id = in_conversation and author = 'agent' and delivery = 'pending';
+  get diagnostics cancelled = row_count;
+  return cancelled;
+end $$;
+comment on function silence_agent(uuid) is 'From here on only people speak in a conversation: what the agent is making is dropped, what was not yet handed to the vendor is not sent. Returns how many replies that were. The caller holds the conversation.';
+
+create or replace function take_over(in_reference text) returns text language plpgsql as $$
+declare ticket tickets; talk conversations; route escalation_routes; cancelled int;
 begin
   select * into ticket from tickets where reference = in_reference;
   select * into talk from conversations where id = ticket.conversation_id for update;
   if not found then return 'missing'; end if;
-  if talk.channel <> 'web' then return 'elsewhere'; end if;  -- a vendor would have to send it
-  insert into messages (conversation_id, customer_id, channel, direction, author, body, kind, idempotency_token, delivery, sent_at)
-  values (talk.id, talk.customer_id, talk.channel, 'outbound', 'person', message, 'answer', idempotency, 'sent', now_at)
-  on conflict (idempotency_token) do nothing;
-  if not found then return 'repeated'; end if;
-  -- the epoch moves even if a person had it already: a turn in the making must not speak after this word
-  update conversations set handler = 'human', epoch = epoch + 1, status = 'waiting', waiting_since = null, updated_at = now_at
-   where id = talk.id;
-  update tickets set status = 'answered', first_response_met_at = coalesce(first_response_met_at, now_at), updated_at = now_at,
-         resolved_at = null where id = ticket.id;
+  if talk.handler = 'human' then return 'repeated'; end if;
+  cancelled := silence_agent(talk.id);
+  route := route_of(ticket.category);
+  update tickets set status = case when status in ('open', 'answered') then 'escalated' else status end, team = coalesce(team, route.team, 'support'),
+         assignee = coalesce(assignee, route.assignee), escalation_reason = 'taken_over', updated_at = clock_timestamp(),
+         person_due_at = add_open_time(clock_timestamp(), coalesce(route.respond_within, interval '4 hours'), route.calendar)
+   where id = ticket.id;
+  if cancelled > 0 then  -- the customer is without the reply that was on its way
+    update conversations set status = 'open', waiting_since = coalesce(waiting_since, clock_timestamp()) where id = talk.id;
+  end if;
   return 'accepted';
 end $$;
-comment on function add_person_message(text, text, uuid) is 'What somebody of the team answers on the ticket page: it takes the conversation over from the agent, and a reply in the making is dropped. accepted, repeated, missing, or elsewhere (not a ticket of the web form).';
+comment on function take_over(text) is 'Somebody of the team takes a conversation: the agent is silent from now on. accepted, repeated (a person has it already) or missing.';
+
+create or replace function hand_back(in_reference text) returns text language plpgsql as $$
+declare ticket tickets; talk conversations;
+begin
+  select * into ticket from tickets where reference = in_reference;
+  select * into talk from conversations where id = ticket.conversation_id for update;
+  if not found then return 'missing'; end if;
+  if talk.handler = 'agent' then return 'repeated'; end if;
+  if talk.waiting_since is not null then return 'waiting'; end if;
+  update conversations set handler = 'agent', epoch = epoch + 1, updated_at = clock_timestamp() where id = talk.id;
+  update tickets set status = 'answered', person_due_at = null, updated_at = clock_timestamp()
+   where conversation_id = talk.id and status in ('open', 'escalated');
+  return 'accepted';
+end $$;
+comment on function hand_back(text) is 'Gives a conversation back to the agent. accepted, repeated (it has it already), waiting (the customer''s last word has no answer yet: answer it first) or missing.';
+
+create or replace function add_person_message(in_reference text, bodies text[], idempotency uuid) returns text language plpgsql as $$
+declare ticket tickets; talk conversations; now_at timestamptz := clock_timestamp(); is_page boolean;
+begin
+  select * into ticket from tickets where reference = in_reference;
+  select * into talk from conversations where id = ticket.conversation_id for update;
+  if not found then return 'missing'; end if;
+  if exists (select from messages where reply_id = idempotency or idempotency_token = idempotency) then return 'repeated'; end if;
+  is_page := talk.channel = 'web';  -- the ticket page reads the row: the commit is the delivery
+  perform silence_agent(talk.id);
+  perform add_reply(talk, 'person', idempotency, null, talk.epoch + 1, jsonb_build_object(
+    'bodies', to_jsonb(bodies), 'kind', 'answer', 'delivery', case when is_page then 'sent' else 'pending' end));
+  update conversations set status = 'waiting', waiting_since = case when is_page then null else waiting_since end, updated_at = now_at
+   where id = talk.id;
+  update tickets set status = 'answered', updated_at = now_at, resolved_at = null,
+         first_response_met_at = case when is_page then coalesce(first_response_met_at, now_at) else first_response_met_at end
+   where id = ticket.id;
+  return 'accepted';
+end $$;
+comment on function add_person_message(text, text[], uuid) is 'What somebody of the team answers, in as many parts as the channel needs: it takes the conversation over from the agent, and a reply in the making is dropped. accepted, repeated or missing.';

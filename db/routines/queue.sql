@@ -25,38 +25,83 @@ begin
 end $$;
 comment on function add_work(text, text, int, text, jsonb, interval, interval) is 'Puts work on the queue; null when the same work is there already, was done before, or lies among the dead letters.';
 
+create or replace function add_many(in_lanes text[], kinds text[], priorities int[], dedupe_keys text[], payloads jsonb[],
+                          quiets interval[], quiet_caps interval[]) returns bigint[] language plpgsql as $$
+declare ids bigint[]; caps jsonb;
+begin
+  select jsonb_object_agg(w.lane, w.cap) into caps from unnest(in_lanes, quiet_caps) w (lane, cap) where w.cap > '0';
+  -- All lanes are locked before any id is drawn, in the order of their names; then keys, in theirs. So two batches over
+  -- the same lanes or keys wait for each other, but never in a circle.
+  insert into lanes as l (lane, priority, pending, run_at, waiting_since)
+  select w.lane, min(w.priority), count(*), clock_timestamp() + max(w.quiet), clock_timestamp()
+    from unnest(in_lanes, priorities, quiets) w (lane, priority, quiet) group by w.lane order by w.lane
+  on conflict (lane) do update
+     set pending = l.pending + excluded.pending, priority = least(l.priority, excluded.priority),
+         waiting_since = case when l.pending = 0 then clock_timestamp() else l.waiting_since end,
+         run_at = greatest(l.run_at, case when l.pending = 0 then excluded.run_at
+                                          else least(excluded.run_at, l.waiting_since + coalesce((caps->>l.lane)::interval, '0')) end);
+  with work as (
+    select * from unnest(in_lanes, kinds, dedupe_keys, payloads) with ordinality w (lane, kind, key, payload, place)
+  ), fresh as materialized (
+    select w.*, nextval('message_queue_id_seq') as id from (
+      select * from work
+       where kind <> 'inbound' or not exists (
+             select from dead_letters d where d.dedupe_key = work.key
+             union all select from messages m where m.channel = payload->>'channel' and m.external_id = payload->>'external_id')
+       order by place) w
+  ), added as (
+    insert into message_queue (id, lane, kind, dedupe_key, payload) overriding system value
+    select id, lane, kind, key, payload from fresh order by key, place
+    on conflict (dedupe_key) do nothing returning id
+  ) select array_agg(added.id order by work.place) into ids
+      from work left join fresh using (place) left join added on added.id = fresh.id;
+  if array_position(ids, null) is not null then
+    update lanes set pending = pending - twice.count
+      from (select w.lane, count(*) from unnest(in_lanes, ids) w (lane, id) where w.id is null group by 1) twice
+     where lanes.lane = twice.lane;
+  end if;
+  return ids;
+end $$;
+comment on function add_many(text[], text[], int[], text[], jsonb[], interval[], interval[]) is 'add_work for many at once, in their order: one id each, null when the same work is there already, was done before, or lies among the dead letters.';
+
 create or replace function claim_lanes(by_worker text, lane_limit int, message_limit int, lease interval, floor timestamptz)
 returns table (lane text, token bigint, priority smallint, attempts smallint, last_error text, run_at timestamptz, waited_ms real,
-               newest bigint, id bigint, kind text, payload jsonb, created_at timestamptz) language plpgsql as $$
+               newest bigint, id bigint, kind text, payload jsonb, created_at timestamptz) language plpgsql
+-- whatever the statistics say of a queue that is empty at one moment and full at the next
+set enable_seqscan to off set enable_hashjoin to off set enable_mergejoin to off as $$
 #variable_conflict use_column
-declare my_token bigint := nextval('lane_tokens'); taken text[] := '{}'; more text[]; level int;
+declare my_token bigint := nextval('lane_tokens'); taken text[];
 begin
-  -- First statements: lease the lanes, those whose holder died before fresh ones.
+  -- First statement: lease the lanes, those whose holder died before fresh ones, then by priority, then who waits longest.
   with lost as materialized (
-    select l.lane from lanes l where l.lease_until < now() order by l.lease_until limit lane_limit for update skip locked
+    select l.lane from lanes l where l.lease_until < now() and floor = '-infinity'
+     order by l.lease_until limit lane_limit for update skip locked
+  ), replies as materialized (
+    select l.lane from lanes l
+     where l.priority = 0 and l.pending > 0 and l.lease_until is null and l.run_at <= now() and l.run_at >= floor
+     order by l.run_at, l.lane limit lane_limit - (select count(*) from lost) for update skip locked
+  ), intake as materialized (
+    select l.lane from lanes l
+     where l.priority = 1 and l.pending > 0 and l.lease_until is null and l.run_at <= now() and l.run_at >= floor
+     order by l.run_at, l.lane limit lane_limit - (select count(*) from lost) - (select count(*) from replies) for update skip locked
+  ), upkeep as materialized (
+    select l.lane from lanes l
+     where l.priority = 2 and l.pending > 0 and l.lease_until is null and l.run_at <= now() and l.run_at >= floor
+     order by l.run_at, l.lane limit lane_limit - (select count(*) from lost) - (select count(*) from replies)
+       - (select count(*) from intake) for update skip locked
   ), leased as (
     update lanes l set lease_until = clock_timestamp() + lease, token = my_token, worker = by_worker, attempts = l.attempts + 1
-      from lost where l.lane = lost.lane returning l.lane
-  ) select coalesce(array_agg(leased.lane), '{}') into taken from leased;
-  for level in 0..2 loop
-    exit when cardinality(taken) >= lane_limit;
-    with ready as materialized (
-      select l.lane from lanes l
-       where l.priority = level and l.pending > 0 and l.lease_until is null and l.run_at <= now() and l.run_at >= floor
-       order by l.run_at, l.lane limit lane_limit - cardinality(taken) for update skip locked
-    ), leased as (
-      update lanes l set lease_until = clock_timestamp() + lease, token = my_token, worker = by_worker, attempts = l.attempts + 1
-        from ready where l.lane = ready.lane returning l.lane
-    ) select coalesce(array_agg(leased.lane), '{}') into more from leased;
-    taken := taken || more;
-  end loop;
+      from (table lost union all table replies union all table intake union all table upkeep) t
+     where l.lane = t.lane returning l.lane
+  ) select array_agg(leased.lane) into taken from leased;
   -- Second statement, with a snapshot younger than the locks: a lane that was served and refilled between the first
   -- one's snapshot and its lock would otherwise hand out messages that are already answered.
   return query
     select l.lane, l.token, l.priority, l.attempts, l.last_error, l.run_at,
            (extract(epoch from clock_timestamp() - q.created_at) * 1000)::real,
-           (select max(m.id) from message_queue m where m.lane = l.lane), q.id, q.kind, q.payload, q.created_at
+           n.newest, q.id, q.kind, q.payload, q.created_at
       from unnest(taken) t join lanes l on l.lane = t
+      cross join lateral (select max(m.id) as newest from message_queue m where m.lane = l.lane) n
       cross join lateral (select * from message_queue m where m.lane = l.lane order by m.id limit message_limit) q
      order by l.lane, q.id;
 end $$;
@@ -94,6 +139,26 @@ begin
   return true;
 end $$;
 comment on function finish_work(text, bigint, bigint[], text) is 'Takes finished rows off the queue and frees their lane; with an error, they become dead letters. False when the lease was lost: then nothing changed.';
+
+create or replace function finish_lanes(in_lanes text[], tokens bigint[], done bigint[])
+returns table (lane text, token bigint) language plpgsql as $$
+#variable_conflict use_column
+begin
+  perform from (select l.lane from lanes l join unnest(in_lanes, tokens) h (lane, token) using (lane, token)
+                 order by l.lane for update of l) held;
+  return query
+    with held as materialized (
+      select h.lane, h.token from lanes l join unnest(in_lanes, tokens) h (lane, token) using (lane, token)
+    ), gone as (
+      delete from message_queue m using unnest(done) d (id), held where m.id = d.id and m.lane = held.lane returning m.lane
+    ), counted as (select lane, count(*)::int as gone from gone group by lane
+    ), freed as (
+      update lanes l set pending = l.pending - counted.gone, lease_until = null, token = null, worker = null, attempts = 0,
+             superseded = 0, last_error = null, waiting_since = clock_timestamp(), run_at = greatest(l.run_at, clock_timestamp())
+        from counted where l.lane = counted.lane returning l.lane
+    ) select held.lane, held.token from held join freed using (lane);
+end $$;
+comment on function finish_lanes(text[], bigint[], bigint[]) is 'finish_work for many lanes at once; returns those whose lease still held. Nothing changed in the others.';
 
 create or replace function requeue_dead(dead_id bigint) returns boolean language plpgsql as $$
 declare letter dead_letters; added int;

@@ -61,13 +61,14 @@ begin
     -- whoever only claims an address is called what they call themselves, not what its owner is called
     'customer_name', case when proven >= 1 or t->'customer' = 'null' then (select name from customers where id = talk.customer_id)
                           else t->'customer'->>'name' end,
-    'spent_today_usd', coalesce((select level from quotas where key = 'spend:' || to_char(now() at time zone 'UTC', 'YYYY-MM-DD')), 0),
+    'spent_today_usd', spent_on(''), 'spent_here_usd', spent_on(':' || talk.id),
     'config', (select to_jsonb(g) from channel_configs g where g.channel = talk.channel),
     'ticket', (select to_jsonb(k) from tickets k where k.conversation_id = talk.id and k.status <> 'resolved'
                 order by k.created_at desc limit 1),
     'history', (select coalesce(jsonb_agg(to_jsonb(h) order by h.sent_at, h.id), '[]') from (
         select m.id, m.author, m.body, m.kind, m.citations, m.sent_at from messages m
          where m.conversation_id = talk.id and m.sent_at >= coalesce(talk.context_from, '-infinity')
+           and m.delivery is distinct from 'cancelled'
            and (m.external_id is null or not (t->'covers_external') ? m.external_id)
          order by m.sent_at desc, m.id desc limit 12) h),
     'steps', (select coalesce(jsonb_agg(to_jsonb(s) order by s.step), '[]') from turn_steps s where s.turn_id = running.id and not fresh));
@@ -92,35 +93,73 @@ begin
 end $$;
 comment on function record_step(uuid, bigint, jsonb) is 'Writes one step into the journal. False when the lease was lost: drop everything.';
 
+create or replace function win_reply(talk conversations) returns boolean language plpgsql as $$
+declare config channel_configs; domain text;
+begin
+  select * into config from channel_configs where channel = talk.channel;
+  if win_quota('replies:' || talk.id, config.replies_per_thread, config.replies_window) is not null then return false; end if;
+  if config.replies_per_domain is null then return true; end if;
+  select split_part(value, '@', 2) into domain from customer_identifiers where customer_id = talk.customer_id and kind = 'email' limit 1;
+  return domain is null or win_quota('replies:' || talk.channel || ':' || domain, config.replies_per_domain, config.replies_window) is null;
+end $$;
+comment on function win_reply(conversations) is 'The loop brake: whether the agent may reply once more in this conversation, and to this mail domain.';
+
+create or replace function spent_on(about text) returns double precision language sql stable as $$
+  select coalesce((select level from quotas where key = 'spend:' || to_char(now() at time zone 'UTC', 'YYYY-MM-DD') || about), 0)
+$$;
+comment on function spent_on(text) is 'US dollars spent today: on everything (empty), or on :conversation id.';
+
+create or replace function add_spend(in_conversation uuid, usd numeric) returns void language sql as $$
+  insert into quotas as q (key, level, is_won)
+  select 'spend:' || to_char(now() at time zone 'UTC', 'YYYY-MM-DD') || about, usd, true
+    from unnest(array['', ':' || in_conversation]) about where usd > 0
+  on conflict (key) do update set level = q.level + excluded.level, updated_at = clock_timestamp()
+$$;
+comment on function add_spend(uuid, numeric) is 'Counts money against the day''s budget, and against that of the conversation.';
+
+create or replace function add_reply(talk conversations, author text, reply uuid, turn uuid, epoch int, r jsonb) returns void language plpgsql as $$
+declare part int := 0; one text; added uuid; parts int := jsonb_array_length(r->'bodies');
+begin
+  for one in select jsonb_array_elements_text(r->'bodies') loop
+    part := part + 1;
+    insert into messages (conversation_id, customer_id, channel, direction, author, body, kind, citations, turn_id, idempotency_token,
+                          reply_id, part, parts, epoch, delivery, degraded, sent_at)
+    values (talk.id, talk.customer_id, talk.channel, 'outbound', author, one, r->>'kind', coalesce(r->'citations', '[]'), turn,
+            case part when 1 then reply else md5(reply || ':' || part)::uuid end, reply, part, parts, epoch,
+            r->>'delivery', coalesce((r->>'degraded')::boolean, false), clock_timestamp()) returning id into added;
+    if r->>'delivery' = 'pending' then
+      perform add_work('out:' || talk.id, 'deliver', 0, 'deliver:' || added, jsonb_build_object('version', 1, 'message_id', added));
+    end if;
+  end loop;
+end $$;
+comment on function add_reply(conversations, text, uuid, uuid, int, jsonb) is 'Writes a reply into the log, {bodies, kind, citations, delivery, degraded}: one message per body, each with its own token, and where a vendor has to take them (delivery pending) the work of sending them, in order.';
+
 create or replace function commit_turn(t jsonb) returns text language plpgsql as $$
 declare
   held lanes; talk conversations; this turns; gone int; reply jsonb := nullif(t->'reply', 'null');
   effect jsonb; covers bigint[] := array(select jsonb_array_elements_text(t->'covers')::bigint);
   answered boolean := reply is not null and reply->>'kind' in ('answer', 'clarifying_question', 'acknowledgement', 'refusal');
-  first_at timestamptz; left_over timestamptz; now_at timestamptz := clock_timestamp();
+  is_delivered boolean := coalesce(reply->>'delivery' = 'sent', false);  -- the page reads the row; a vendor has yet to take it
+  first_at timestamptz; left_over timestamptz; now_at timestamptz := clock_timestamp(); verdict text;
 begin
   select * into held from lanes where lane = t->>'lane' and token = (t->>'token')::bigint for update;
   if not found then return 'lost'; end if;
   select * into this from turns where id = (t->>'turn_id')::uuid and state = 'running' for update;
   if not found then return 'lost'; end if;
   select * into talk from conversations where id = this.conversation_id for update;
+  verdict := case
+    when talk.epoch <> this.epoch then 'silenced'  -- a person took over
+    when held.superseded < 2 and exists (select 1 from message_queue where lane = held.lane and id > this.newest) then 'superseded'
+    when reply->>'kind' <> 'handoff' and not win_reply(talk) then 'braked'
+    else 'done' end;
   if t->'last_step' <> 'null' then perform write_step(this.id, t->'last_step'); end if;  -- paid for, so kept whatever follows
-  if (t->>'cost_usd')::numeric > 0 then
-    insert into quotas as q (key, level, is_won) values ('spend:' || to_char(now() at time zone 'UTC', 'YYYY-MM-DD'), (t->>'cost_usd')::numeric, true)
-    on conflict (key) do update set level = q.level + excluded.level, updated_at = clock_timestamp();
-  end if;
-
-  -- A person took over, or the customer wrote again: nothing of this turn is kept, the lane is free for a new one.
-  if talk.epoch <> this.epoch then
-    update turns set state = 'silenced', finished_at = now_at, error = 'epoch moved' where id = this.id;
-    update lanes set lease_until = null, token = null, worker = null, attempts = 0, run_at = greatest(run_at, now_at) where lane = held.lane;
-    return 'silenced';
-  end if;
-  if held.superseded < 2 and exists (select 1 from message_queue where lane = held.lane and id > this.newest) then
-    update turns set state = 'superseded', finished_at = now_at where id = this.id;
-    update lanes set lease_until = null, token = null, worker = null, attempts = 0, superseded = held.superseded + 1,
-           run_at = greatest(run_at, now_at) where lane = held.lane;
-    return 'superseded';
+  if verdict = 'braked' then return verdict; end if;  -- the turn goes on: it ends at a person instead
+  perform add_spend(talk.id, (t->>'cost_usd')::numeric);
+  if verdict <> 'done' then  -- nothing else of this turn is kept, the lane is free for a new one
+    update turns set state = verdict, finished_at = now_at, error = case verdict when 'silenced' then 'epoch moved' end where id = this.id;
+    update lanes set lease_until = null, token = null, worker = null, attempts = 0, run_at = greatest(run_at, now_at),
+           superseded = case verdict when 'superseded' then held.superseded + 1 else held.superseded end where lane = held.lane;
+    return verdict;
   end if;
 
   select min(created_at) into first_at from message_queue where lane = held.lane and id = any(covers);
@@ -160,11 +199,8 @@ begin
   end loop;
 
   if reply is not null then
-    insert into messages (conversation_id, customer_id, channel, direction, author, body, kind, citations, turn_id,
-                          idempotency_token, delivery, degraded, sent_at)
-    values (talk.id, talk.customer_id, talk.channel, 'outbound', 'agent', reply->>'body', reply->>'kind', reply->'citations', this.id,
-            this.id, reply->>'delivery', coalesce((reply->>'degraded')::boolean, false), now_at);
-    update tickets set first_response_met_at = case when answered then coalesce(first_response_met_at, now_at) else first_response_met_at end,
+    perform add_reply(talk, 'agent', this.id, this.id, talk.epoch + (t->>'outcome' = 'escalated')::int, reply);
+    update tickets set first_response_met_at = case when answered and is_delivered then coalesce(first_response_met_at, now_at) else first_response_met_at end,
            updated_at = now_at,
            status = case when status = 'escalated' then status when (t->>'resolves')::boolean then 'resolved' else 'answered' end,
            resolved_at = case when status <> 'escalated' and (t->>'resolves')::boolean then now_at end
@@ -173,10 +209,8 @@ begin
   if t->>'outcome' = 'silent' then  -- answered by a person before, and the customer came back: that person's word is due anew
     update tickets k set status = 'escalated', team = coalesce(k.team, r.team, 'support'), assignee = coalesce(k.assignee, r.assignee),
            person_due_at = add_open_time(now_at, coalesce(r.respond_within, interval '4 hours'), r.calendar), updated_at = now_at
-      from (select 1) one left join lateral (
-             select e.* from escalation_routes e join tickets o on o.conversation_id = talk.id and o.status = 'open'
-              where e.category in (o.category, 'general') order by e.category = o.category desc limit 1) r on true
-     where k.conversation_id = talk.id and k.status = 'open';
+      from tickets o left join lateral route_of(o.category) r on true
+     where k.conversation_id = talk.id and k.status = 'open' and o.id = k.id;
   end if;
   if t->>'outcome' = 'closed' then
     update tickets set status = 'resolved', resolved_at = now_at, updated_at = now_at
@@ -187,7 +221,7 @@ begin
          epoch = epoch + (t->>'outcome' = 'escalated')::int,
          status = case when t->>'outcome' in ('escalated', 'silent') then 'open'
                        when (t->>'resolves')::boolean or t->>'outcome' = 'closed' then 'resolved' else 'waiting' end,
-         waiting_since = case when answered or t->>'outcome' = 'closed' then left_over
+         waiting_since = case when answered and is_delivered or t->>'outcome' = 'closed' then left_over
                               when t->>'outcome' = 'silent' then coalesce(waiting_since, left_over)
                               else coalesce(waiting_since, first_at, now_at) end,
          language = coalesce(t->>'language', language), sentiment = coalesce((t->>'sentiment')::real, sentiment), updated_at = now_at
@@ -198,10 +232,10 @@ begin
   insert into agent_metrics (turn_id, conversation_id, channel, finished_at, waiting_ms, thinking_ms, delivery_ms, total_ms,
          input_tokens, output_tokens, cost_usd, sentiment_before, sentiment_after, escalated, outcome, is_test)
   values (this.id, talk.id, talk.channel, now_at, (t->'timings_ms'->>'waiting')::real, (t->'timings_ms'->>'thinking')::real,
-         case when reply->>'delivery' = 'sent' then 0 end,
-         case when reply is null or reply->>'delivery' = 'sent' then extract(epoch from now_at - coalesce(first_at, now_at)) * 1000 end,
+         case when is_delivered then 0 end,
+         case when reply is null or is_delivered then extract(epoch from now_at - coalesce(first_at, now_at)) * 1000 end,
          (t->>'input_tokens')::int, (t->>'output_tokens')::int, (t->>'cost_usd')::numeric, talk.sentiment,
          (t->>'sentiment')::real, t->>'outcome' = 'escalated', t->>'outcome', talk.is_test);
   return 'done';
 end $$;
-comment on function commit_turn(jsonb) is 'Everything of a turn, or nothing: the messages, what the tools did, the reply, the ticket, the ledger and the metrics, and the queue rows gone. done; superseded (the customer wrote again), silenced (a person took over), lost (another worker has the lane): then nothing was kept.';
+comment on function commit_turn(jsonb) is 'Everything of a turn, or nothing: the messages, what the tools did, the reply, the ticket, the ledger and the metrics, and the queue rows gone. done; superseded (the customer wrote again), silenced (a person took over), lost (another worker has the lane): then nothing was kept; braked (too many replies to this customer): nothing was kept and the turn is still open, end it at a person.';

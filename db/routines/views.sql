@@ -3,31 +3,58 @@
 drop view if exists waiting_customers, turn_explained, queue_overview, channel_metrics;
 
 create view waiting_customers as
-select c.id as conversation_id, k.reference, c.channel, c.customer_id, c.waiting_since,
-       case when c.handler = 'human' then 'person' when l.lease_until > now() then 'turn' when l.pending > 0 then 'queue' else 'nobody' end as waits_for,
-       coalesce(k.assignee, k.team, case when c.handler = 'agent' and l.pending > 0 then 'agent' end) as owner,
-       case when c.handler = 'human' then k.person_due_at else k.first_response_due_at end as due_at,
+-- a conversation whose customer waits
+select c.id as conversation_id, k.reference, c.channel, c.customer_id, c.waiting_since, w.waits_for, w.owner, w.due_at,
        k.priority, k.escalation_reason, l.attempts, l.last_error,
-       (c.handler = 'human' and (coalesce(k.assignee, k.team) is null or k.person_due_at is null))
-         or (c.handler = 'agent' and coalesce(l.pending, 0) = 0) as is_unseen,
-       coalesce(case when c.handler = 'human' then k.person_due_at else k.first_response_due_at end < now(), false) as is_overdue
+       case w.waits_for when 'person' then not w.is_filed and (w.owner is null or w.due_at is null) else not w.is_worked_on end as is_unseen,
+       coalesce(w.due_at < now(), false) as is_overdue
   from conversations c
   left join lateral (select * from tickets t where t.conversation_id = c.id order by t.created_at desc limit 1) k on true
   left join lanes l on l.lane = c.channel || ':' || c.thread_key
+  left join lanes o on o.lane = 'out:' || c.id
+  left join lateral (select m.author, m.delivery in ('pending', 'sending', 'unknown', 'failed') as is_under_way from messages m
+                      where m.conversation_id = c.id and m.direction = 'outbound' and m.delivery <> 'cancelled'
+                      order by m.sent_at desc, m.id desc limit 1) said on true
+  left join lateral (select d.first_response_due_at from due_times(k.category, c.plan, c.waiting_since) d
+                      where c.handler = 'agent' and k.first_response_met_at is not null) again on true
+  cross join lateral (
+    select coalesce(l.pending, 0) > 0 as is_filed, coalesce(l.pending, 0) > 0 or coalesce(o.pending, 0) > 0 as is_worked_on,
+           case when c.handler = 'human' and not (said.author is not distinct from 'person' and coalesce(o.pending, 0) > 0) then 'person'
+                when l.pending > 0 then case when l.lease_until > now() then 'turn' else 'queue' end
+                when said.is_under_way then 'delivery' else 'nobody' end as waits_for,
+           case when c.handler = 'human' then coalesce(k.assignee, k.team)
+                when l.pending > 0 or o.pending > 0 then 'agent' end as owner,
+           -- a person's due time that lies before this wait was for an earlier word
+           case when c.handler = 'human' then case when k.person_due_at >= c.waiting_since then k.person_due_at end
+                when k.first_response_met_at is null then k.first_response_due_at else again.first_response_due_at end as due_at) w
  where c.waiting_since is not null and not c.is_test
 union all
-select null, null, q.payload->>'channel', null, q.created_at, case when l.lease_until > now() then 'turn' else 'queue' end, 'agent', null,
-       null, null, l.attempts, l.last_error, l.attempts >= 3, false
-  from message_queue q join lanes l using (lane)
- where q.kind = 'inbound' and not exists (select 1 from conversations c where c.channel = q.payload->>'channel' and c.thread_key = q.payload->>'thread_key'
-                                             and (c.waiting_since is not null or c.is_test))
+-- a message that no turn has taken up yet, in a conversation that is new or was at rest
+select c.id, k.reference, split_part(l.lane, ':', 1), c.customer_id, q.created_at, case when l.lease_until > now() then 'turn' else 'queue' end,
+       case when c.handler = 'human' then coalesce(k.assignee, k.team) else 'agent' end, null, k.priority, null,
+       l.attempts, l.last_error, false, false
+  from lanes l
+  left join conversations c on c.channel = split_part(l.lane, ':', 1) and c.thread_key = substr(l.lane, strpos(l.lane, ':') + 1)
+  left join lateral (select * from tickets t where t.conversation_id = c.id order by t.created_at desc limit 1) k on true
+  cross join lateral (select i.created_at from message_queue i
+                       where i.lane = l.lane and i.kind = 'inbound' and i.payload->>'is_test' is distinct from 'true'
+                         and not exists (select from messages m where m.conversation_id = c.id and m.author = 'person' and m.sent_at > i.created_at)
+                       order by i.id limit 1) q
+ where l.pending > 0 and c.waiting_since is null and c.is_test is not true
 union all
-select null, null, d.payload->>'channel', null, d.created_at, 'nobody', null, null, null, 'dead_letter', d.attempts, d.error, true, true
-  from dead_letters d
- where d.kind = 'inbound' and not exists (select 1 from messages m where m.channel = d.payload->>'channel' and m.external_id = d.payload->>'external_id')
-   and not exists (select 1 from conversations c where c.channel = d.payload->>'channel' and c.thread_key = d.payload->>'thread_key'
-                                             and (c.waiting_since is not null or c.is_test));
-comment on view waiting_customers is 'Everyone whose last word has no answer yet: who owes it, since when, and by when. is_unseen: nobody owns it or no time is set, so somebody must look.';
+-- a message that was given up before anybody could be called
+select c.id, k.reference, split_part(d.lane, ':', 1), c.customer_id, d.created_at, 'nobody', null, null, k.priority, 'dead_letter',
+       d.attempts, d.error, true, true
+  from (select distinct on (g.lane) g.* from dead_letters g
+         where g.kind = 'inbound' and g.payload->>'is_test' is distinct from 'true'
+           and not exists (select from messages m where m.channel = g.payload->>'channel' and m.external_id = g.payload->>'external_id')
+           and not exists (select from message_queue q where q.lane = g.lane and q.kind = 'inbound')
+         order by g.lane, g.id) d
+  left join conversations c on c.channel = split_part(d.lane, ':', 1) and c.thread_key = substr(d.lane, strpos(d.lane, ':') + 1)
+  left join lateral (select * from tickets t where t.conversation_id = c.id order by t.created_at desc limit 1) k on true
+ where c.waiting_since is null and c.is_test is not true
+   and not exists (select from messages m where m.conversation_id = c.id and m.author = 'person' and m.sent_at > d.created_at);
+comment on view waiting_customers is 'Everyone whose last word has no answer yet, each once: what they wait for (queue, turn, delivery, person or nobody), who owes it, since when, and by when. is_unseen: nobody owns it, no time is set or nothing will happen any more, so somebody must look.';
 
 create view turn_explained as
 select t.id as turn_id, t.conversation_id, k.reference, t.started_at, t.state, t.outcome, s.step, s.model, s.latency_ms, s.cost_usd,
@@ -45,10 +72,12 @@ comment on view turn_explained is 'Why did it say that: one row per step of ever
 
 create view queue_overview as
 select q.kind, l.priority, count(*) as waiting, count(*) filter (where l.lease_until > now()) as in_hand,
+       count(*) filter (where (l.lease_until > now()) is not true and l.run_at <= now()) as due,
        count(*) filter (where l.lease_until is null and l.run_at > now()) as held_back, count(*) filter (where l.attempts > 1) as retrying,
-       min(q.created_at) as oldest, max(l.attempts) as most_attempts
+       min(q.created_at) as oldest, extract(epoch from now() - min(q.created_at))::int as oldest_seconds, max(l.attempts) as most_attempts,
+       case when q.kind = 'deliver' then (select count(*) from messages m where m.delivery = 'unknown') end as in_doubt
   from message_queue q join lanes l using (lane) group by q.kind, l.priority;
-comment on view queue_overview is 'What waits, by kind of work: how much is in hand, held back for a quiet time or a retry, and how old the oldest is.';
+comment on view queue_overview is 'What waits, by kind of work: how much is in hand, due, held back for a quiet time or a retry, how old the oldest is, and how many replies nobody knows the outcome of.';
 
 create or replace function channel_metrics_since(since timestamptz)
 returns table (channel text, received bigint, answered bigint, waiting bigint, escalation_rate double precision,

@@ -1,0 +1,148 @@
+"""Many turns at once in one worker process, each of which waits three times for its model."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from bench.ground import SECRET, find_free_port, fresh_database, percentile, running, submit_forms
+from bench.report import Report
+from bench.run_footprint import resident_mb
+from bench.run_wake import wait_for_worker
+from db.pool import Connection, open_connection
+
+IN_FLIGHT = 300
+MODEL_SECONDS = 1.0
+WARM_UP = 20
+GOAL_RATE = 75
+GOAL_P99_SECONDS = 4.0
+GOAL_KB = 110
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a worker did with a full queue."""
+
+    rate: float
+    """Turns per second, from the start to the last commit."""
+    seconds: list[float]
+    """Of each turn, from its claim to its commit, by the database's clock."""
+    kb_per_turn: float
+    """The most its resident memory grew by, shared out over the turns in flight."""
+    cpu_ms: float
+    """Of the worker's process, per turn."""
+    left: int
+
+
+async def run_in_flight(report: Report, *, quick: bool) -> None:
+    """The worker as it is deployed against a model server, and the same worker with a model that only sleeps."""
+    count = IN_FLIGHT * (4 if quick else 10)
+    settings = {"WORKER_CONCURRENCY": str(IN_FLIGHT), "EMBEDDINGS": "off"}
+    async with model_server() as address, fresh_database() as url:
+        remote = {"OPENAI_BASE_URL": address, "OPENAI_MODEL": "script", "OPENAI_API_KEY": "none"}
+        async with running("worker", url, **settings, **remote) as worker:
+            outcome = await fill(url, worker.pid, count)
+    add_rows(report, f"{IN_FLIGHT} in flight, model over HTTP", outcome, with_goals=True)
+    async with fresh_database() as url, script_worker(url, settings) as worker:
+        outcome = await fill(url, worker.pid, count)
+    add_rows(report, f"{IN_FLIGHT} in flight, model in the process", outcome, with_goals=False)
+
+
+def add_rows(report: Report, case: str, outcome: Outcome, *, with_goals: bool) -> None:
+    floor, p99, kb = (GOAL_RATE, GOAL_P99_SECONDS, GOAL_KB) if with_goals else (None, None, None)
+    report.add(case, "turns per second", outcome.rate, "1/s", at_least=floor)
+    report.add(case, "p50, claim to commit", percentile(outcome.seconds, 0.5), "s")
+    report.add(case, "p99, claim to commit", percentile(outcome.seconds, 0.99), "s", at_most=p99)
+    report.add(case, "memory per turn in flight", outcome.kb_per_turn, "KB", at_most=kb)
+    report.add(case, "CPU of the worker", outcome.cpu_ms, "ms per turn")
+    if outcome.left:
+        report.broken_laws.append(f"{case}: {outcome.left} left on the queue")
+
+
+async def fill(url: str, pid: int, count: int) -> Outcome:
+    """Stop the worker, put `count` forms before it, let it go, and watch it until the queue is empty."""
+    conn = await open_connection(url)
+    try:
+        await wait_for_worker(conn)
+        await submit_forms(conn, WARM_UP)
+        await until_empty(conn, 60)
+        os.kill(pid, signal.SIGSTOP)
+        await submit_forms(conn, count)
+        base, cpu, began = resident_mb(pid), cpu_seconds(pid), await conn.fetchval("select clock_timestamp()")
+        os.kill(pid, signal.SIGCONT)
+        peak = await until_empty(conn, 120, pid)
+        rows = await conn.fetch(
+            """
+            select (total_ms - waiting_ms) / 1000 as seconds, finished_at from agent_metrics
+             where finished_at > $1 and outcome = 'acknowledged'
+            """,
+            began,
+        )
+        left = count - len(rows)
+        seconds = (max(row["finished_at"] for row in rows) - began).total_seconds()
+    finally:
+        await conn.close()
+    return Outcome(
+        rate=len(rows) / seconds,
+        seconds=[row["seconds"] for row in rows],
+        kb_per_turn=(peak - base) * 1024 / IN_FLIGHT,
+        cpu_ms=(cpu_seconds(pid) - cpu) * 1000 / count,
+        left=left,
+    )
+
+
+async def until_empty(conn: Connection, seconds: float, pid: int | None = None) -> float:
+    """Until nothing waits; the most resident memory `pid` was seen with, in MB."""
+    peak = 0.0
+    async with asyncio.timeout(seconds):
+        while await conn.fetchval("select exists (select from message_queue)"):
+            peak = max(peak, resident_mb(pid) if pid else 0)
+            await asyncio.sleep(0.1)
+    return peak
+
+
+def cpu_seconds(pid: int) -> float:
+    """CPU a process has used so far, in user and system."""
+    with open(f"/proc/{pid}/stat") as file:
+        fields = file.read().rpartition(") ")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+@asynccontextmanager
+async def model_server() -> AsyncIterator[str]:
+    """The address of a model that takes MODEL_SECONDS per step, in a process of its own."""
+    port = find_free_port()
+    async with child("bench.model_server", str(port), str(MODEL_SECONDS)):
+        async with asyncio.timeout(10):
+            while True:
+                try:
+                    _, writer = await asyncio.open_connection("127.0.0.1", port)
+                except OSError:
+                    await asyncio.sleep(0.05)
+                else:
+                    writer.close()
+                    break
+        yield f"http://127.0.0.1:{port}/v1"
+
+
+@asynccontextmanager
+async def script_worker(url: str, settings: dict[str, str]) -> AsyncIterator[asyncio.subprocess.Process]:
+    """The worker with a model of its own."""
+    environment = {"DATABASE_URL": url, "APP_SECRET": SECRET, "LOG_LEVEL": "ERROR", **settings}
+    async with child("bench.script_worker", str(MODEL_SECONDS), **environment) as process:
+        yield process
+
+
+@asynccontextmanager
+async def child(module: str, *words: str, **environment: str) -> AsyncIterator[asyncio.subprocess.Process]:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", module, *words, env=os.environ | {"OMP_NUM_THREADS": "1"} | environment
+    )
+    try:
+        yield process
+    finally:
+        process.terminate()
+        await process.wait()

@@ -1,0 +1,153 @@
+-- Sending what was committed: at most once where the vendor can be asked, in order, and visible where it is in doubt.
+-- Locks are taken in one order everywhere: conversation, lane, message.
+
+create or replace function begin_delivery(in_lane text, in_token bigint, in_message uuid, lease interval, absence text default null)
+returns jsonb language plpgsql as $$
+declare talk conversations; m messages; act text;
+begin
+  select c.* into talk from conversations c join messages x on x.conversation_id = c.id where x.id = in_message for update of c;
+  perform from lanes where lane = in_lane and token = in_token for update;
+  if not found then return null; end if;
+  select * into m from messages where id = in_message for update;
+  act := case
+    when m.id is null or m.delivery not in ('pending', 'sending', 'unknown') then 'done'
+    when m.delivery = 'pending' and exists (select from messages p where p.reply_id = m.reply_id and p.part < m.part
+                                               and p.delivery in ('failed', 'cancelled', 'unknown')) then 'cancel'
+    when m.delivery = 'pending' then 'send'
+    when absence is null then 'look_up'
+    -- a second try: not after a person has spoken, and only one where a no of the vendor is no proof
+    when m.author = 'agent' and talk.epoch <> m.epoch then case absence when 'certain' then 'cancel' else 'park' end
+    when absence = 'likely' and m.possible_duplicate then 'park'
+    else 'send' end;
+  if act = 'send' then
+    update lanes set lease_until = greatest(lease_until, clock_timestamp() + lease) where lane = in_lane;
+    update messages set delivery = 'sending', tries = tries + 1, first_try_at = coalesce(first_try_at, clock_timestamp()),
+           last_try_at = clock_timestamp(), possible_duplicate = possible_duplicate or coalesce(absence = 'likely', false)
+     where id = m.id returning * into m;
+  elsif act = 'cancel' then
+    update messages set delivery = 'cancelled', delivery_error = case when m.delivery = 'pending' then 'an earlier part did not arrive'
+           else 'a person has spoken since' end where id = m.id;
+    act := 'done';
+  end if;
+  return jsonb_build_object('act', act, 'tried_ms_ago', extract(epoch from clock_timestamp() - m.last_try_at) * 1000, 'message', jsonb_build_object(
+    'id', m.id, 'token', m.idempotency_token, 'channel', m.channel, 'thread_key', talk.thread_key, 'subject', talk.subject, 'body', m.body,
+    'part', m.part, 'parts', m.parts, 'tries', m.tries, 'draft_id', m.draft_id, 'first_try_at', m.first_try_at,
+    'to', coalesce((select i.value from customer_identifiers i where i.customer_id = talk.customer_id
+                      and i.kind = case m.channel when 'gmail' then 'email' when 'whatsapp' then 'phone' end
+                     order by i.value = talk.thread_key desc, i.proven_at desc nulls last limit 1), talk.thread_key),
+    'in_reply_to', (select b.external_id from messages b where b.conversation_id = talk.id and b.direction = 'inbound'
+                     order by b.sent_at desc, b.id desc limit 1)));
+end $$;
+comment on function begin_delivery(text, bigint, uuid, interval, text) is 'What is to be done about a message that waits to be sent. act send: it is marked as being sent, the lease is fresh, and it may be sent now; look_up: an earlier try has no outcome, ask the vendor and come back with absence certain or likely when it has nothing; park: nobody can tell, a person must; done: nothing. Null when the lease was lost.';
+
+create or replace function keep_draft(in_lane text, in_token bigint, in_message uuid, in_draft text) returns boolean language sql as $$
+  with held as (select from lanes where lane = in_lane and token = in_token for share),
+  kept as (update messages set draft_id = in_draft where id = in_message and exists (select from held) returning 1)
+  select exists (select from kept)
+$$;
+comment on function keep_draft(text, bigint, uuid, text) is 'Stores the vendor''s draft of a message before it is sent. False when the lease was lost: then it must not be sent.';
+
+create or replace function mark_sent(in_message uuid, in_vendor_id text, prefix text) returns void language plpgsql as $$
+declare m messages; now_at timestamptz := clock_timestamp(); reported text;
+begin
+  perform pg_advisory_xact_lock(hashtextextended('vendor:' || in_vendor_id, 0));  -- a report that comes now waits for us, or we see it
+  select * into m from messages where id = in_message;
+  if m.vendor_id is not null then
+    if m.vendor_id <> in_vendor_id then  -- the vendor took it twice
+      update messages set possible_duplicate = true where id = m.id;
+      insert into delivery_events (channel, vendor_id, message_id, status) values (m.channel, in_vendor_id, m.id, 'taken twice');
+    end if;
+    return;
+  end if;
+  update messages set vendor_id = in_vendor_id, delivery = 'sent', delivery_error = null where id = m.id;
+  if m.part = m.parts then
+    update agent_metrics set delivery_ms = extract(epoch from now_at - finished_at) * 1000,
+           total_ms = waiting_ms + thinking_ms + extract(epoch from now_at - finished_at) * 1000 where turn_id = m.turn_id;
+  end if;
+  if m.part = m.parts and m.kind <> 'handoff' then
+    update tickets set first_response_met_at = coalesce(first_response_met_at, now_at), updated_at = now_at
+     where conversation_id = m.conversation_id and (status <> 'resolved' or resolved_at >= m.created_at);
+    update conversations c set updated_at = now_at, waiting_since = (
+             select min(q.created_at) from message_queue q where q.lane = c.channel || ':' || c.thread_key and q.kind = 'inbound')
+     where c.id = m.conversation_id and (c.handler = 'agent' or m.author = 'person') and not exists (
+             select from messages o where o.conversation_id = c.id and o.delivery in ('pending', 'sending', 'unknown'));
+  end if;
+  update delivery_events set message_id = m.id where channel = m.channel and vendor_id = in_vendor_id and message_id is null;
+  for reported in select e.status from delivery_events e where e.message_id = m.id order by e.id loop
+    perform apply_status(m.id, reported, null, prefix);
+  end loop;
+end $$;
+comment on function mark_sent(uuid, text, text) is 'The vendor has taken a message: its id, the time it took, the customer waits no longer, and what was reported before the id was known. The caller holds the locks.';
+
+create or replace function apply_status(in_message uuid, in_status text, in_error text, in_prefix text) returns void language plpgsql as $$
+declare m messages; rank jsonb := '{"sent": 2, "delivered": 3, "read": 4}';
+begin
+  select * into m from messages where id = in_message;
+  if in_status = 'failed' and m.delivery in ('sending', 'unknown', 'sent') then
+    update messages set delivery = 'failed', delivery_error = in_error where id = m.id;
+    perform call_person(m.conversation_id, 'delivery_failed', coalesce(in_error, 'The vendor could not deliver a reply.'), in_prefix);
+  elsif coalesce((rank->>in_status)::int, 0) > coalesce((rank->>m.delivery)::int, 0) then
+    update messages set delivery = in_status, delivery_error = null where id = m.id;
+  end if;
+end $$;
+comment on function apply_status(uuid, text, text, text) is 'Moves a message to what the vendor reports; only up, except that a failure ends what was only sent. The caller holds the locks.';
+
+create or replace function end_delivery(d jsonb) returns text language plpgsql as $$
+declare talk uuid; held boolean; m messages; gone int; outcome text := d->>'outcome';
+begin
+  select conversation_id into talk from messages where id = (d->>'message_id')::uuid;
+  perform from conversations where id = talk for update;
+  select true into held from lanes where lane = d->>'lane' and token = (d->>'token')::bigint for update;
+  select * into m from messages where id = (d->>'message_id')::uuid for update;
+  if outcome = 'given_up' then outcome := case m.delivery when 'pending' then 'failed' when 'sending' then 'parked' when 'unknown' then 'parked' else 'done' end; end if;
+  if outcome = 'sent' then
+    perform mark_sent(m.id, d->>'vendor_id', d->>'prefix');  -- true, whoever has the lane by now
+  elsif held and m.delivery in ('pending', 'sending', 'unknown') then
+    update messages set delivery_error = coalesce(d->>'error', delivery_error),
+           delivery = case outcome when 'not_sent' then 'pending' when 'failed' then 'failed' when 'unknown' then 'unknown'
+                                   when 'parked' then 'unknown' else delivery end where id = m.id;
+    if outcome in ('failed', 'parked') then
+      perform call_person(talk, case outcome when 'failed' then 'delivery_failed' else 'delivery_unknown' end, coalesce(d->>'error', ''), d->>'prefix');
+    end if;
+  end if;
+  if held is null then return 'lost'; end if;
+  if outcome in ('sent', 'failed', 'parked', 'done') then
+    delete from message_queue where lane = d->>'lane' and dedupe_key = 'deliver:' || m.id;
+    get diagnostics gone = row_count;
+    update lanes set pending = pending - gone, attempts = 0, last_error = null, waiting_since = clock_timestamp() where lane = d->>'lane';
+  end if;
+  if (d->>'is_last')::boolean then
+    update lanes set lease_until = null, token = null, worker = null, run_at = greatest(run_at, clock_timestamp()) where lane = d->>'lane';
+  end if;
+  return 'kept';
+end $$;
+comment on function end_delivery(jsonb) is 'What became of a try: sent (with the vendor''s id), not_sent (surely not), unknown, failed (refused for good), parked (nobody can tell: a person must), given_up (failed or parked, as the message stands), done (nothing was to do). A settled message leaves the queue; with is_last the lane is freed. lost: another worker has the lane; an acceptance is kept even then.';
+
+create or replace function record_status(s jsonb) returns text language plpgsql as $$
+declare known messages; status text := case s->>'status' when 'sending' then 'sent' else s->>'status' end;
+begin
+  known := find_reported(s);
+  if known.id is null then
+    perform pg_advisory_xact_lock(hashtextextended('vendor:' || (s->>'vendor_id'), 0));
+    known := find_reported(s);
+  end if;
+  if known.id is not null then
+    perform from conversations where id = known.conversation_id for update;
+    perform from messages where id = known.id for update;
+    perform mark_sent(known.id, s->>'vendor_id', s->>'prefix');  -- whatever it reports, the vendor has it
+  end if;
+  insert into delivery_events (channel, vendor_id, message_id, status, payload)
+  values (s->>'channel', s->>'vendor_id', known.id, status, coalesce(nullif(s->'payload', 'null'), '{}'));
+  if known.id is null then return 'unknown'; end if;
+  if exists (select from messages where id = known.id and vendor_id = s->>'vendor_id') then
+    perform apply_status(known.id, status, s->>'error', s->>'prefix');
+  end if;
+  return 'known';
+end $$;
+comment on function record_status(jsonb) is 'Keeps what a vendor reports about a message, and moves the message there. The report proves that the vendor has it, also when our own try ended without an answer. unknown: no such message yet; the report is joined to it later.';
+
+create or replace function find_reported(s jsonb) returns messages language sql stable as $$
+  select * from messages where channel = s->>'channel' and (vendor_id = s->>'vendor_id' or idempotency_token = (s->>'token')::uuid)
+   order by vendor_id = s->>'vendor_id' desc nulls last limit 1
+$$;
+comment on function find_reported(jsonb) is 'The message a report is about, by the vendor''s id or else by the token we gave the vendor.';
