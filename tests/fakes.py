@@ -1,6 +1,7 @@
 """Stand-ins for what is outside of this project, and shorthand to drive what is inside."""
 
 import json
+from collections.abc import Sequence
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -10,6 +11,7 @@ from agent.assess import Assessor
 from agent.classify import EXAMPLES, Classifier
 from agent.models.base import Item, Model, ToolCall
 from agent.turn import Limits
+from channels.base import Channel
 from db import queue
 from db.pool import Connection, Pool
 from db.queue import ClaimedLane
@@ -44,8 +46,10 @@ def hand_over(reason_code: str = "customer_request", category: str = "general") 
     )
 
 
-def make_runner(pool: Pool, *models: Model, limits: Limits | None = None, daily_budget: str = "5") -> TurnRunner:
-    """The real turn runner with these models and no embedder."""
+def make_runner(
+    pool: Pool, *models: Model, limits: Limits | None = None, daily_budget: str = "5", channels: Sequence[Channel] = ()
+) -> TurnRunner:
+    """The real turn runner with these models and channels, and no embedder."""
 
     async def tell_nobody(_: str) -> None:
         return None
@@ -62,6 +66,7 @@ def make_runner(pool: Pool, *models: Model, limits: Limits | None = None, daily_
         allowed_links=("localhost",),
         daily_budget_usd=Decimal(daily_budget),
         announce=tell_nobody,
+        channels={channel.name: channel for channel in channels},
     )
 
 
@@ -116,18 +121,21 @@ async def list_replies(conn: Connection, reference: str) -> list[str]:
     return [row["body"] for row in rows]
 
 
-async def write_on_a_channel_without_tickets(conn: Connection, text: str, *, number: str = "+4915112345678") -> str:
+async def write_on_a_channel_without_tickets(
+    conn: Connection, text: str, *, number: str = "+4915112345678", channel: str = "whatsapp"
+) -> str:
     """A message of a proven number on a channel whose conversations begin without a ticket; gives its lane."""
     await conn.execute(
         """
-        insert into channel_configs (channel, max_chars, preferred_chars) values ('whatsapp', 1600, 300)
+        insert into channel_configs (channel, max_chars, preferred_chars) values ($1, 1600, 300)
         on conflict (channel) do nothing
-        """
+        """,
+        channel,
     )
     who = {"kind": "phone", "value": number, "proof": "provider", "name": "Ana Lima", "plan": None}
     payload = {
         "version": 1,
-        "channel": "whatsapp",
+        "channel": channel,
         "thread_key": number,
         "external_id": uuid4().hex,
         "body": text,
@@ -137,6 +145,6 @@ async def write_on_a_channel_without_tickets(conn: Connection, text: str, *, num
         "sent_at": "2026-11-20T12:00:00+00:00",
         "customer": who,
     }
-    lane = f"whatsapp:{number}"
-    await queue.add_work(conn, lane, "inbound", payload, dedupe_key=f"whatsapp:{payload['external_id']}")
+    lane = f"{channel}:{number}"
+    await queue.add_work(conn, lane, "inbound", payload, dedupe_key=f"{channel}:{payload['external_id']}")
     return lane

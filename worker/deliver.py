@@ -110,8 +110,8 @@ class Attempt:
 
     async def send(self, delivery: Delivery, began: float) -> None:
         """The one try. began: when the lease was last known to be fresh, monotonic seconds."""
-        message, channel = self.read(delivery)
         try:
+            message, channel = self.read(delivery)
             if time.monotonic() - began > self.desk.lease.total_seconds() / 2:
                 raise NotSent("the worker slept over its lease", delay=timedelta(0))
             async with asyncio.timeout(SEND_SECONDS):
@@ -135,11 +135,11 @@ class Attempt:
             await self.end("sent", vendor_id=vendor_id)
 
     def read(self, delivery: Delivery) -> tuple[OutgoingMessage, Channel]:
-        """Raises RetryLater while the channel is off: what was promised is sent once it is on again."""
+        """Raises NotSent while the channel is off: what was promised is sent once it is on again."""
         message = OutgoingMessage(**delivery.message)
         channel = self.desk.channels.get(message.channel)
         if channel is None:
-            raise RetryLater(f"{message.channel} is off", delay=CHANNEL_OFF)
+            raise NotSent(f"{message.channel} is off", delay=CHANNEL_OFF)
         return message, channel
 
     async def keep_draft(self, draft_id: str) -> None:

@@ -80,7 +80,7 @@ end $$;
 comment on function mark_sent(uuid, text, text) is 'The vendor has taken a message: its id, the time it took, the customer waits no longer, and what was reported before the id was known. The caller holds the locks.';
 
 create or replace function apply_status(in_message uuid, in_status text, in_error text, in_prefix text) returns void language plpgsql as $$
-declare m messages; rank jsonb := '{"sent": 2, "delivered": 3, "read": 4}';
+declare m messages; rank jsonb := '{"sent": 2, "failed": 2, "delivered": 3, "read": 4}';
 begin
   select * into m from messages where id = in_message;
   if in_status = 'failed' and m.delivery in ('sending', 'unknown', 'sent') then
