@@ -3,8 +3,10 @@
 Half of the vote is the nearest examples', half the middle of each category's; the margin says how sure it is.
 """
 
+import heapq
 import json
 import math
+from array import array
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -71,15 +73,19 @@ class Classifier:
         if not examples:
             raise ValueError("a classifier needs examples")
         self.examples = tuple(examples)
+        self.labels = tuple(example.category for example in examples)
         counted = [count_features(example.text) for example in self.examples]
         seen = Counter(feature for counts in counted for feature in counts)
         limit = max(3, COMMON_SHARE * len(counted))
         self.rarity = {f: 1 + math.log(len(counted) / n) for f, n in seen.items() if n <= limit}
-        self.postings: dict[str, list[tuple[int, float]]] = defaultdict(list)
+        # Two arrays each: a turn runs over a thousand of these numbers, which lie side by side only there.
+        self.postings: dict[str, tuple[array[int], array[float]]] = defaultdict(lambda: (array("L"), array("d")))
         centres: dict[Category, dict[str, float]] = defaultdict(lambda: defaultdict(float))
         for at, counts in enumerate(counted):
             for feature, weight in self.weigh(counts).items():
-                self.postings[feature].append((at, weight))
+                places, weights = self.postings[feature]
+                places.append(at)
+                weights.append(weight)
                 centres[self.examples[at].category][feature] += weight
         self.sizes = {category: math.sqrt(sum(w * w for w in centre.values())) for category, centre in centres.items()}
 
@@ -91,27 +97,27 @@ class Classifier:
 
     def classify(self, text: str, *, without: int | None = None) -> Guess:
         """The category of `text`. `without` leaves one example out, by its position, to judge the others fairly."""
-        likeness: dict[int, float] = defaultdict(float)
+        likeness = [0.0] * len(self.examples)
         for feature, weight in self.weigh(count_features(text[:MAX_CHARS])).items():
-            for at, other in self.postings.get(feature, ()):
+            for at, other in zip(*self.postings[feature], strict=True):
                 likeness[at] += weight * other
         if without is not None:
-            likeness.pop(without, None)
-        best = sorted(likeness.items(), key=lambda pair: (-pair[1], pair[0]))[:NEIGHBOURS]
-        nearest = tuple(Neighbour(self.examples[at], min(1.0, value)) for at, value in best)
+            likeness[without] = 0.0
+        best = heapq.nlargest(NEIGHBOURS, zip(likeness, range(0, -len(likeness), -1), strict=True))
+        nearest = tuple(Neighbour(self.examples[-at], min(1.0, value)) for value, at in best if value)
         votes = self.count_votes(likeness, nearest)
         ranked = sorted(votes.items(), key=lambda pair: -pair[1])
         (category, first), (_, second) = ranked[0], ranked[1]
         return Guess(category if first else "general", round(first - second, 4), nearest, share_reasons(nearest))
 
-    def count_votes(self, likeness: dict[int, float], nearest: Sequence[Neighbour]) -> dict[Category, float]:
+    def count_votes(self, likeness: Sequence[float], nearest: Sequence[Neighbour]) -> dict[Category, float]:
         """A share of 1 for each category: half from the neighbours, half from the centres."""
         near = dict.fromkeys(CATEGORIES, 0.0)
         for neighbour in nearest:
             near[neighbour.example.category] += neighbour.similarity**1.5
         centre = dict.fromkeys(CATEGORIES, 0.0)
-        for at, value in likeness.items():
-            centre[self.examples[at].category] += value
+        for label, value in zip(self.labels, likeness, strict=True):
+            centre[label] += value
         close = {category: (total / self.sizes.get(category, 1.0)) ** 2 for category, total in centre.items()}
         near_sum, close_sum = sum(near.values()) or 1.0, sum(close.values()) or 1.0
         return {category: (near[category] / near_sum + close[category] / close_sum) / 2 for category in CATEGORIES}

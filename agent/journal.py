@@ -1,6 +1,6 @@
 """Transcript items as JSON: what turn_steps keeps, and what a resumed turn reads back."""
 
-from dataclasses import asdict
+from dataclasses import fields
 from typing import Any
 
 from agent.models.base import Item, Reasoning, Text, ToolCall, ToolResult
@@ -12,11 +12,12 @@ TYPES: dict[str, type[Text] | type[ToolCall] | type[ToolResult] | type[Reasoning
     "reasoning": Reasoning,
 }
 NAMES = {kind: name for name, kind in TYPES.items()}
+FIELDS = {kind: tuple(field.name for field in fields(kind)) for kind in NAMES}
 
 
 def dump_item(item: Item) -> dict[str, Any]:
     """A JSON object with the item's fields and its `type`."""
-    return {"type": NAMES[type(item)], **asdict(item)}
+    return {"type": NAMES[type(item)], **{name: getattr(item, name) for name in FIELDS[type(item)]}}
 
 
 def read_item(row: dict[str, Any]) -> Item:

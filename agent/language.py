@@ -2,6 +2,7 @@
 
 import re
 import tomllib
+from functools import lru_cache
 from pathlib import Path
 
 from agent.words import WORD, fold
@@ -46,6 +47,7 @@ def has_evidence(text: str, language: str) -> bool:
     return not WORDS.get(language, frozenset()).isdisjoint(WORD.findall(fold(text[:MAX_CHARS])))
 
 
+@lru_cache(maxsize=32)  # the checks of one turn ask about the same few texts many times
 def rank_languages(text: str, *, favourite: str | None) -> tuple[str | None, float]:
     sample = NOISE.sub(" ", text[:MAX_CHARS])
     script, letters = find_script(sample)

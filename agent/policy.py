@@ -4,7 +4,7 @@ import re
 import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -126,6 +126,7 @@ def is_information_question(text: str, language: str) -> bool:
     return any(reader.is_information(line) for line in reader.lines.splitlines())
 
 
+@lru_cache(maxsize=32)  # asked for the same text by every list of phrases
 def join_lines(text: str) -> str:
     sentences = split_sentences(text[:MAX_CHARS])
     return "\n".join(" ".join(fold(sentence).split()) for sentence in sentences)

@@ -8,7 +8,8 @@ import re
 import time
 from collections.abc import Awaitable, Callable, Collection
 from typing import Any, Literal
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
+from uuid import UUID
 
 from pydantic import SecretStr
 from starlette.requests import Request
@@ -37,6 +38,22 @@ def sign(settings: Settings, text: str) -> bytes:
 def make_token(settings: Settings, reference: str) -> str:
     """What opens one ticket to whoever holds the link."""
     return base64.urlsafe_b64encode(sign(settings, f"ticket:{reference}")).decode()[:TOKEN_LENGTH]
+
+
+def sign_delivery(settings: Settings, token: UUID) -> str:
+    """Proves that a callback about the message with this token goes to an address of ours."""
+    return sign(settings, f"delivery:{token}").hex()[:32]
+
+
+def is_delivery_signature(settings: Settings, token: UUID, given: str) -> bool:
+    """Whether `given` is what sign_delivery made of this token."""
+    return is_same(given, sign_delivery(settings, token))
+
+
+def make_status_url(settings: Settings, channel: str, token: UUID) -> str:
+    """Where a vendor tells what became of the message with this token."""
+    query = urlencode({"o": token, "s": sign_delivery(settings, token)})
+    return f"{settings.public_base_url}/webhooks/{channel}/status?{query}"
 
 
 def make_quota_key(settings: Settings, kind: str, value: str) -> str:

@@ -12,14 +12,17 @@ import uvicorn
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 
+from app.channel_rules import RulesBook
 from app.database import Database
 from app.edge import Edge
+from app.gathering import open_gatherer
 from app.problems import ERROR_TABLE
 from app.rendering import load_templates
-from app.routes import articles, conversations, customers, health, login, metrics, self_test, static, support
+from app.routes import articles, conversations, customers, health, login, metrics, self_test, static, support, webhooks
 from app.settings import Settings, SettingsError
 from app.state import DeskState
 from app.wakeup import open_hub, open_waker
+from channels.whatsapp_webhooks import WhatsAppWebhooks
 from db.pool import Pool, open_pool
 
 log = logging.getLogger(__name__)
@@ -28,7 +31,7 @@ COMMAND_TIMEOUT = 2.0  # seconds; a visitor is told sooner than a worker that th
 POOL_SIZE = 10  # connections; a request holds one for milliseconds
 MAX_HEADER_BYTES = 65_536
 STOP_TIMEOUT = 5  # seconds that requests in hand may take once the process stops
-ROOMS = (support, articles, conversations, customers, metrics, self_test, health, login, static)
+ROOMS = (support, webhooks, articles, conversations, customers, metrics, self_test, health, login, static)
 
 Lifespan = Callable[[Starlette], AbstractAsyncContextManager[DeskState]]
 
@@ -61,9 +64,23 @@ def make_lifespan(settings: Settings, database: Database, given: Pool | None) ->
                 pool = await stack.enter_async_context(opened)
             waker = await stack.enter_async_context(open_waker(pool))
             hub = await stack.enter_async_context(open_hub(database.listen_url))
-            yield DeskState(settings=settings, pool=pool, waker=waker, hub=hub)
+            yield DeskState(
+                settings=settings,
+                pool=pool,
+                waker=waker,
+                hub=hub,
+                gatherer=await stack.enter_async_context(open_gatherer(pool, waker)),
+                rules=RulesBook(pool),
+                whatsapp=open_webhooks(settings),
+            )
 
     return lifespan
+
+
+def open_webhooks(settings: Settings) -> WhatsAppWebhooks | None:
+    """What reads Twilio's webhooks; None without the settings it takes."""
+    account = settings.whatsapp_account
+    return WhatsAppWebhooks(account, settings.public_base_url) if account else None
 
 
 class Server(uvicorn.Server):

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
+from channels.whatsapp_webhooks import WhatsAppAccount
 from db.errors import DeskError
 
 
@@ -35,6 +36,12 @@ def check_web_url(url: object) -> object:
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError("must be an address that begins with http:// or https://")
+    try:
+        is_whole = parts.port is None or parts.port > 0
+    except ValueError:
+        is_whole = False
+    if not is_whole:
+        raise ValueError("must have a port between 1 and 65535, or none")
     return url.rstrip("/")
 
 
@@ -155,14 +162,14 @@ class Settings(BaseModel):
     """Money one turn may cost; then a person gets it. Ten times a usual turn."""
     daily_budget_usd: Dollars = 5
     """Money all turns of a UTC day may cost; then the offline model answers."""
-    debounce_seconds_whatsapp: Seconds = 8
-    """Quiet time before a chat burst is answered as one."""
-    debounce_seconds_email: Seconds = 0
-    """Quiet time for mail: people write one mail, not five."""
+    debounce_seconds_whatsapp: Seconds = 2
+    """Quiet time before a chat burst is answered as one. Longer feels like nobody is there."""
+    debounce_seconds_email: Seconds = 20
+    """Quiet time for mail: a correction often follows at once, and nobody counts seconds."""
     debounce_seconds_web: Seconds = 0.5
     """Quiet time after a follow-up on the ticket page."""
 
-    @field_validator("admin_token", "app_secret", "metrics_token")
+    @field_validator("admin_token", "app_secret", "metrics_token", "twilio_auth_token")
     @classmethod
     def refuse_blank(cls, secret: SecretStr | None) -> SecretStr | None:
         if secret is not None and not secret.get_secret_value().strip():
@@ -192,7 +199,15 @@ class Settings(BaseModel):
     @property
     def has_whatsapp(self) -> bool:
         """Whether the WhatsApp channel has all it needs."""
-        return not list_unset(self, WHATSAPP_NEEDS)
+        return self.whatsapp_account is not None
+
+    @property
+    def whatsapp_account(self) -> WhatsAppAccount | None:
+        """Our side at Twilio; None while a part of it is unset."""
+        sid, token, number = self.twilio_account_sid, self.twilio_auth_token, self.twilio_whatsapp_from
+        if sid is None or token is None or number is None:
+            return None
+        return WhatsAppAccount(sid, token.get_secret_value(), number.removeprefix("whatsapp:"))
 
     @property
     def listen_url(self) -> str | None:
@@ -255,6 +270,8 @@ def missing(settings: Settings) -> list[str]:
     for channel, needs in (("Gmail", GMAIL_NEEDS), ("WhatsApp", WHATSAPP_NEEDS)):
         if unset := list_unset(settings, needs):
             lines.append(f"{channel} is off: set {', '.join(unset)}")
+    if settings.has_whatsapp and urlsplit(settings.public_base_url).hostname in ("localhost", "127.0.0.1", "::1"):
+        lines.append("Twilio cannot reach this machine: set PUBLIC_BASE_URL")
     if settings.has_gmail and (unset := list_unset(settings, ("gmail_pubsub_topic", "gmail_pubsub_service_account"))):
         lines.append(f"Gmail push is off, the mailbox is polled: set {', '.join(unset)}")
     if not settings.has_model:

@@ -4,8 +4,11 @@ from typing import TypedDict
 
 from starlette.requests import Request
 
+from app.channel_rules import RulesBook
+from app.gathering import Gatherer
 from app.settings import Settings
 from app.wakeup import ReplyHub, Waker
+from channels.whatsapp_webhooks import WhatsAppWebhooks
 from db.pool import Pool
 
 
@@ -16,6 +19,10 @@ class DeskState(TypedDict):
     pool: Pool
     waker: Waker
     hub: ReplyHub
+    gatherer: Gatherer
+    rules: RulesBook
+    whatsapp: WhatsAppWebhooks | None
+    """None while its settings are incomplete: the channel is off."""
 
 
 DeskRequest = Request[DeskState]

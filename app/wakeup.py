@@ -5,20 +5,66 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from db.listen import listen
+from db.listen import listen, notify_each
 from db.pool import UNAVAILABLE, Pool, acquire
-from db.queue import REPLY_CHANNEL, WORK_CHANNEL, notify
+from db.queue import REPLY_CHANNEL, WORK_CHANNEL
 
 log = logging.getLogger(__name__)
 
 
-class Waker:
-    """Tells the workers that work was committed, with at most one NOTIFY in flight."""
+class Hints:
+    """NOTIFYs on one channel, one statement in flight at most: what comes meanwhile goes together in the next one."""
+
+    def __init__(self, pool: Pool, channel: str) -> None:
+        self.pool = pool
+        self.channel = channel
+        self.wanted: set[str] = set()
+        self.task: asyncio.Task[None] | None = None
+
+    def give(self, payload: str = "") -> None:
+        """Send a hint. Call it after the commit it tells of; it never waits and never fails."""
+        self.wanted.add(payload)
+        if self.task is None or self.task.done():
+            self.task = asyncio.create_task(self.send())
+
+    async def send(self) -> None:
+        while self.wanted:
+            payloads, self.wanted = self.wanted, set()
+            try:
+                async with acquire(self.pool) as conn:
+                    await notify_each(conn, self.channel, payloads)
+            except UNAVAILABLE as error:
+                log.warning("nobody was told", extra={"channel": self.channel, "error_kind": type(error).__name__})
+
+    async def flush(self) -> None:
+        """Until all that was given is sent."""
+        while self.task is not None and not self.task.done():
+            await asyncio.wait([self.task])
+
+
+class Announcer(Hints):
+    """Tells the pages which threads changed."""
 
     def __init__(self, pool: Pool) -> None:
-        self.pool = pool
-        self.wanted = False
-        self.task: asyncio.Task[None] | None = None
+        super().__init__(pool, REPLY_CHANNEL)
+
+    async def announce(self, thread_key: str) -> None:
+        """The pages that show this thread are told soon; the caller does not wait for it."""
+        self.give(thread_key)
+
+    async def flush_at_the_end(self) -> None:
+        """Beside a worker until it ends: whoever waits for the last replies is told before the pool closes."""
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await self.flush()
+
+
+class Waker(Hints):
+    """Tells the workers that work was committed."""
+
+    def __init__(self, pool: Pool) -> None:
+        super().__init__(pool, WORK_CHANNEL)
         self.later: set[asyncio.TimerHandle] = set()
 
     def poke(self, after_seconds: float = 0) -> None:
@@ -26,19 +72,8 @@ class Waker:
         if after_seconds > 0:
             self.later = {timer for timer in self.later if timer.when() > asyncio.get_running_loop().time()}
             self.later.add(asyncio.get_running_loop().call_later(after_seconds, self.poke))
-            return
-        self.wanted = True
-        if self.task is None or self.task.done():
-            self.task = asyncio.create_task(self.send())
-
-    async def send(self) -> None:
-        while self.wanted:
-            self.wanted = False
-            try:
-                async with acquire(self.pool) as conn:
-                    await notify(conn, WORK_CHANNEL)
-            except UNAVAILABLE as error:
-                log.warning("workers were not woken", extra={"error_kind": type(error).__name__})
+        else:
+            self.give()
 
     async def close(self) -> None:
         """Drop what is pending: a hint that is lost now costs a poll interval."""

@@ -16,15 +16,17 @@ from agent.assess import Assessor
 from agent.classify import EXAMPLES, Classifier
 from agent.embeddings import Embedder, find_local_embedder, open_openai_embedder
 from agent.models.base import Model
+from agent.models.connections import open_http_client
 from agent.models.offline import OfflineModel
 from agent.models.openai import ModelEndpoint, open_openai_model
 from agent.prices import load_prices
 from agent.turn import Limits
 from app.database import Database
 from app.settings import Settings, SettingsError
+from app.wakeup import Announcer
 from db.listen import listen
-from db.pool import UNAVAILABLE, Pool, acquire
-from db.queue import REPLY_CHANNEL, WORK_CHANNEL, notify
+from db.pool import Pool
+from db.queue import WORK_CHANNEL
 from worker.jobs.upkeep import IndexArticle, Sweep
 from worker.loop import Worker, WorkerSettings
 from worker.schedule import run_schedule
@@ -54,7 +56,10 @@ def open_models(settings: Settings) -> tuple[Model, ...]:
                 wire="auto",
             )
         )
-    return (*(open_openai_model(endpoint) for endpoint in endpoints), OfflineModel())
+    if not endpoints:
+        return (OfflineModel(),)
+    shared = open_http_client(settings.worker_concurrency)
+    return (*(open_openai_model(endpoint, http_client=shared) for endpoint in endpoints), OfflineModel())
 
 
 def open_embedder(settings: Settings) -> Embedder | None:
@@ -88,17 +93,8 @@ def open_agent(settings: Settings) -> Agent:
     return Agent(open_models(settings), open_embedder(settings), Assessor(Classifier.load(EXAMPLES)))
 
 
-async def announce(pool: Pool, reference: str) -> None:
-    """Tell the pages that show this thread; only a hint, so a failure is nobody's problem."""
-    try:
-        async with acquire(pool) as conn:
-            await notify(conn, REPLY_CHANNEL, reference)
-    except UNAVAILABLE:
-        return
-
-
-def make_turn_runner(settings: Settings, pool: Pool, agent: Agent) -> TurnRunner:
-    """What answers inbound messages."""
+def make_turn_runner(settings: Settings, pool: Pool, agent: Agent, announcer: Announcer | None = None) -> TurnRunner:
+    """What answers inbound messages. Whoever gives an announcer flushes it at the end."""
     host = urlsplit(settings.public_base_url).hostname
     return TurnRunner(
         pool=pool,
@@ -111,16 +107,17 @@ def make_turn_runner(settings: Settings, pool: Pool, agent: Agent) -> TurnRunner
         ticket_prefix=settings.ticket_prefix,
         allowed_links=(host,) if host else (),
         daily_budget_usd=Decimal(str(settings.daily_budget_usd)),
-        announce=partial(announce, pool),
+        announce=(announcer or Announcer(pool)).announce,
     )
 
 
 def make_worker(settings: Settings, database: Database, pool: Pool, agent: Agent) -> Worker:
     """A worker over an open pool. Run it with `await worker.run()`; `worker.stop()` ends it."""
+    announcer = Announcer(pool)
     worker = Worker(
         pool=pool,
         handlers={
-            "inbound": make_turn_runner(settings, pool, agent),
+            "inbound": make_turn_runner(settings, pool, agent, announcer),
             "index_article": IndexArticle(pool, agent.embedder),
             "sweep": Sweep(pool),
         },
@@ -134,6 +131,7 @@ def make_worker(settings: Settings, database: Database, pool: Pool, agent: Agent
     worker.side_tasks = (
         partial(listen, database.listen_url, WORK_CHANNEL, lambda _: worker.wake.set()),
         partial(run_schedule, pool),
+        announcer.flush_at_the_end,
     )
     return worker
 

@@ -4,7 +4,10 @@ import argparse
 import asyncio
 import importlib
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 from bench.report import Report
 
@@ -14,16 +17,30 @@ BENCHES = tuple(name.removeprefix("run_") for name in NAMES)
 
 def main() -> int:
     """Run one bench and print its table, or its JSON."""
-    parser = argparse.ArgumentParser(prog="python -m bench")
+    args = read_arguments(sys.argv[1:])
+    name, as_json = args.pop("name"), args.pop("json")
+    report = Report(name, seed=args.pop("seed"))
+    asyncio.run(find_bench(name).run(report, **args))
+    print(report.as_json() if as_json else report.as_table())
+    return 1 if report.broken_laws else 0
+
+
+def read_arguments(words: Sequence[str]) -> dict[str, Any]:
+    """What every bench takes, and what the one that is named adds in its `add_arguments`; that goes to its `run`."""
+    parser = argparse.ArgumentParser(prog="python -m bench", add_help=False)
     parser.add_argument("name", choices=BENCHES)
+    named = next((word for word in words if word in BENCHES), None)
+    parser.add_argument("-h", "--help", action="help")
     parser.add_argument("--quick", action="store_true", help="finish in under a minute")
     parser.add_argument("--json", action="store_true", help="one JSON object instead of the table")
     parser.add_argument("--seed", type=int, default=1)
-    args = parser.parse_args()
-    report = Report(args.name, seed=args.seed)
-    asyncio.run(importlib.import_module(f"bench.run_{args.name}").run(report, quick=args.quick))
-    print(report.as_json() if args.json else report.as_table())
-    return 1 if report.broken_laws else 0
+    if add_arguments := getattr(find_bench(named), "add_arguments", None) if named else None:
+        add_arguments(parser)
+    return vars(parser.parse_args(words))
+
+
+def find_bench(name: str) -> ModuleType:
+    return importlib.import_module(f"bench.run_{name}")
 
 
 if __name__ == "__main__":

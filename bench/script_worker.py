@@ -21,9 +21,12 @@ async def work(settings: Settings, seconds: float) -> None:
     """As `python -m app worker` does, until SIGTERM."""
     stopping = stop_on_signals()
     agent = Agent((ScriptModel(seconds),), None, Assessor(Classifier.load(EXAMPLES)))
-    async with find_database(settings) as database, open_pool(database.query_url, size=POOL_SIZE) as pool:
-        async with running_worker(make_worker(settings, database, pool, agent)):
-            await stopping.wait()
+    async with (
+        find_database(settings) as database,
+        open_pool(database.query_url, size=POOL_SIZE) as pool,
+        running_worker(make_worker(settings, database, pool, agent)),
+    ):
+        await stopping.wait()
 
 
 if __name__ == "__main__":

@@ -88,6 +88,8 @@ class OutgoingMessage:
     """By the database's clock."""
     in_reply_to: str | None
     """External id of the customer's newest message."""
+    known_ids: tuple[str, ...] = ()
+    """The vendor's ids of the same words sent to this customer before: finding one of them proves nothing."""
 
 
 class NotSent(RetryLater):

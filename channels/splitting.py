@@ -47,7 +47,7 @@ def find_cut(text: str, limit: int) -> int:
     whole = list(list_whole(text, reach))
     for pause in PAUSES:
         cut = find_last(pause, text, reach, whole)
-        if cut >= reach // 2:
+        if cut and cut >= reach // 2:
             return cut
     word = find_last(WORD, text, reach, whole)
     if word and measure(read_word(text, word)) <= limit:

@@ -73,7 +73,8 @@ class WhatsApp:
         raise explain(answer)
 
     async def look_up(self, message: OutgoingMessage) -> str | None:
-        """The SID of the oldest message with this text that Twilio took for this number since the first try.
+        """The SID of the oldest message with this text that Twilio took for this number since the first try, and that
+        is not known to be another one.
 
         Listed without DateSent, which a message that still waits at Twilio does not have. RetryLater when Twilio
         cannot be asked.
@@ -151,6 +152,7 @@ def is_same_message(entry: Any, message: OutgoingMessage, number: str) -> bool:
     return (
         isinstance(entry, dict)
         and isinstance(entry.get("sid"), str)
+        and entry["sid"] not in message.known_ids
         and entry.get("to") == PREFIX + message.to
         and entry.get("from") == PREFIX + number
         and str(entry.get("body")).split() == message.body.split()

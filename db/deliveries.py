@@ -41,6 +41,7 @@ async def begin_delivery(
     message = row["message"]
     if row["act"] in ("send", "look_up", "park"):
         message |= {name: UUID(message[name]) for name in ("id", "token")}
+        message["known_ids"] = tuple(message["known_ids"])
         message["first_try_at"] = datetime.fromisoformat(message["first_try_at"])
     return Delivery(row["act"], timedelta(milliseconds=row["tried_ms_ago"] or 0), message)
 

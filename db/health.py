@@ -29,6 +29,8 @@ class Footing:
     queue_oldest_seconds: float | None
     queue_due_seconds: float | None
     """How long the most overdue free lane has waited for a worker; None when none is due."""
+    in_doubt: int
+    """Replies of which nobody knows whether the vendor took them."""
     dead_letters: int
 
 
@@ -84,6 +86,22 @@ class Waiting:
     is_overdue: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """One thing that is wrong now: see the view alarms."""
+
+    alarm: str
+    about: str
+    needs_person: bool
+    since: datetime | None
+    """None where nothing in the database tells."""
+    value: float | None
+    """In `unit`; None where it has no end, as a worker that was never heard of."""
+    unit: str
+    detail: str
+    what_to_do: str
+
+
 async def find_server_version(conn: Connection) -> int:
     """The major version of Postgres."""
     number: int = await conn.fetchval("select current_setting('server_version_num')::int / 10000")
@@ -119,8 +137,11 @@ async def load_footing(conn: Connection) -> Footing:
                  where k.state = 'live') as passages,
                (select count(*) from message_queue) as queue_depth,
                (select extract(epoch from now() - min(created_at))::float8 from message_queue) as queue_oldest_seconds,
-               (select extract(epoch from now() - min(run_at))::float8 from lanes
-                 where pending > 0 and lease_until is null and run_at <= now()) as queue_due_seconds,
+               (select extract(epoch from now() - min(due.run_at))::float8
+                  from generate_series(0, 2) level cross join lateral (  -- one probe of lanes_ready for each
+                    select run_at from lanes where priority = level and pending > 0 and lease_until is null
+                     order by run_at limit 1) due where due.run_at <= now()) as queue_due_seconds,
+               (select count(*) from messages where delivery = 'unknown') as in_doubt,
                (select count(*) from dead_letters) as dead_letters
         """
     )
@@ -130,6 +151,12 @@ async def load_footing(conn: Connection) -> Footing:
 async def list_queue(conn: Connection) -> list[dict[str, Any]]:
     """The view queue_overview: one row per kind and priority."""
     return [dict(row) for row in await conn.fetch("select * from queue_overview order by priority, kind")]
+
+
+async def list_alarms(conn: Connection) -> list[Alarm]:
+    """The view alarms: what is wrong now, what needs a person first, then the oldest."""
+    rows = await conn.fetch("select alarm, about, needs_person, since, value, unit, detail, what_to_do from alarms")
+    return [Alarm(**row) for row in rows]
 
 
 async def list_workers(conn: Connection) -> list[Worker]:

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 
 from db.pool import UNAVAILABLE, Connection, open_connection
@@ -37,6 +37,18 @@ async def listen(url: str, channel: str, wake: Callable[[str], None]) -> None:
             log.warning("not listening to %s", channel, extra={"error_kind": type(error).__name__})
         await asyncio.sleep(pause)
         pause = min(pause * 2, LONGEST_PAUSE)
+
+
+async def notify_each(conn: Connection, channel: str, payloads: Iterable[str]) -> None:
+    """One hint per payload, together in one statement that does not wait for the disk.
+
+    Never inside a transaction that wrote: there it would make all commits of the server queue up.
+    """
+    await conn.execute(
+        "select set_config('synchronous_commit', 'off', true), pg_notify($1, payload) from unnest($2::text[]) payload",
+        channel,
+        list(payloads),
+    )
 
 
 async def outlive(conn: Connection) -> None:

@@ -137,7 +137,7 @@ def read_lane(rows: list[Any]) -> ClaimedLane:
         first["attempts"],
         first["last_error"],
         first["run_at"],
-        first["newest"],
+        first["newest"] or rows[-1]["id"],
         jobs,
     )
 
@@ -208,14 +208,14 @@ async def finish_work(conn: Connection, lane: ClaimedLane) -> bool:
 
 async def finish_lanes(conn: Connection, lanes: list[ClaimedLane]) -> set[ClaimedLane]:
     """Finish many lanes in one statement; returns those that were still ours. Nothing changed in the others."""
-    rows = await conn.fetch(
-        "select lane, token from finish_lanes($1, $2, $3)",
+    places: list[int] = await conn.fetchval(
+        "select finish_lanes($1, $2, $3, $4)",
         [lane.lane for lane in lanes],
         [lane.token for lane in lanes],
+        [len(lane.jobs) for lane in lanes],
         [job.id for lane in lanes for job in lane.jobs],
     )
-    kept = {(row["lane"], row["token"]) for row in rows}
-    return {lane for lane in lanes if (lane.lane, lane.token) in kept}
+    return {lanes[place - 1] for place in places}
 
 
 async def bury_work(conn: Connection, lane: ClaimedLane, *, error: str) -> bool:

@@ -19,23 +19,36 @@ class Completer:
 
     pool: Pool
     finish_lanes: FinishLanes = queue.finish_lanes
-    batch: list[ClaimedLane] = field(default_factory=list)
-    """What the next statement will finish."""
-    flushing: asyncio.Task[set[ClaimedLane]] | None = None
-    """The latest statement: under way, or waiting for the one before it."""
+    waiting: dict[ClaimedLane, asyncio.Future[bool]] = field(default_factory=dict)
+    flushing: asyncio.Task[None] | None = None
 
     async def finish(self, lane: ClaimedLane) -> None:
         """Return once the lane is finished and committed. Raises LeaseLost, database errors."""
-        if not self.batch:
-            self.flushing = asyncio.create_task(self.flush(self.flushing))
-        self.batch.append(lane)
-        assert self.flushing is not None  # noqa: S101 (for the type checker: the batch was opened with it)
-        if lane not in await asyncio.shield(self.flushing):  # one lane's cancelling must not cost the others
+        kept = self.waiting[lane] = asyncio.get_running_loop().create_future()
+        if self.flushing is None or self.flushing.done():
+            self.flushing = asyncio.create_task(self.flush())
+        if not await kept:
             raise LeaseLost(lane.lane)
 
-    async def flush(self, before: asyncio.Task[set[ClaimedLane]] | None) -> set[ClaimedLane]:
-        if before is not None and not before.done():
-            await asyncio.wait([before])
-        async with acquire(self.pool) as conn:
-            batch, self.batch = self.batch, []
-            return await self.finish_lanes(conn, batch)
+    async def flush(self) -> None:
+        """One statement after the other until nobody waits."""
+        while self.waiting:
+            batch, self.waiting = self.waiting, {}
+            try:
+                async with acquire(self.pool) as conn:
+                    kept = await self.finish_lanes(conn, list(batch))
+            except Exception as error:  # noqa: BLE001 (each of those who wait gets it, and knows what to do)
+                answers = dict.fromkeys(batch, error)
+            else:
+                answers = {lane: lane in kept for lane in batch}
+            for lane, done in batch.items():
+                settle(done, answers[lane])
+
+
+def settle(done: asyncio.Future[bool], answer: bool | Exception) -> None:
+    if done.cancelled():
+        return
+    if isinstance(answer, Exception):
+        done.set_exception(answer)
+    else:
+        done.set_result(answer)

@@ -14,6 +14,7 @@ import openai
 
 from agent.models.base import ModelFailure, ModelReply, ModelRequest, Usage
 from agent.models.chat_wire import CHAT
+from agent.models.connections import CONNECT_SECONDS, open_http_client
 from agent.models.failures import ProviderError, read_error_body, to_failure
 from agent.models.responses_wire import RESPONSES
 from agent.models.wire import WireOptions
@@ -26,8 +27,6 @@ log = logging.getLogger(__name__)
 OPENAI_ADDRESS = "https://api.openai.com/v1"
 MAX_OUTPUT_TOKENS = 4096
 """A ceiling against a model that does not stop, reasoning included; not a wish for the length of a reply."""
-CONNECT_SECONDS = 5.0
-MAX_CONNECTIONS = 150
 OPTIONAL_FEATURES = {
     "parallel_tool_calls": re.compile(r"\bparallel_tool_calls\b"),
     "tool_choice": re.compile(r"\btool_choice\b"),
@@ -172,12 +171,6 @@ def open_openai_model(
         http_client=http_client or open_http_client(),
     )
     return OpenAIModel(client, endpoint.model, choose_wire(endpoint), prices)
-
-
-def open_http_client() -> httpx2.AsyncClient:
-    """Connections for the models of one process; the deadline of a call is the caller's."""
-    limits = httpx2.Limits(max_connections=MAX_CONNECTIONS, max_keepalive_connections=MAX_CONNECTIONS)
-    return httpx2.AsyncClient(limits=limits, timeout=httpx2.Timeout(None, connect=CONNECT_SECONDS))
 
 
 def choose_wire(endpoint: ModelEndpoint) -> Wire:

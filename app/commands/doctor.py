@@ -9,18 +9,16 @@ from pydantic import SecretStr
 
 from app.database import Database, find_database
 from app.settings import Settings, missing
-from app.troubles import find_troubles
+from db.errors import SchemaMismatch
 from db.health import (
     REFUSED,
     find_schema_version,
     find_server_version,
     find_vector_version,
-    list_channel_states,
-    list_neglected,
-    list_workers,
+    list_alarms,
     load_footing,
 )
-from db.migrate import list_migrations
+from db.migrate import check_schema
 from db.pool import UNAVAILABLE, Connection, is_pooler, open_connection
 
 OLDEST_POSTGRES = 16
@@ -96,13 +94,12 @@ async def check_versions(conn: Connection) -> AsyncIterator[Finding]:
         return
     is_new = tuple(int(part) for part in version.split(".")[:2]) >= OLDEST_VECTOR
     yield Finding("ok" if is_new else "bad", f"pgvector {version}, at least 0.8 is needed")
-    schema, wanted = await find_schema_version(conn) or 0, list_migrations()[-1].version
-    if schema < wanted:
-        yield Finding("bad", f"the schema is {schema}, this code needs {wanted}: run python -m app migrate")
-    elif schema > wanted:
-        yield Finding("bad", f"the schema is {schema}, this code knows {wanted}: deploy the newer code")
+    try:
+        await check_schema(conn)
+    except SchemaMismatch as error:
+        yield Finding("bad", str(error))
     else:
-        yield Finding("ok", f"the schema is {schema}")
+        yield Finding("ok", f"the schema is {await find_schema_version(conn)}")
         async for finding in check_desk(conn):
             yield finding
 
@@ -115,10 +112,5 @@ async def check_desk(conn: Connection) -> AsyncIterator[Finding]:
     else:
         vectors = footing.embedding_model or "none, text search alone"
         yield Finding("ok", f"{footing.passages} passages, vectors: {vectors}")
-    if footing.dead_letters:
-        yield Finding("warn", f"{footing.dead_letters} pieces of work failed for good: python -m app dead list")
-    troubles = find_troubles(
-        footing, await list_workers(conn), await list_channel_states(conn), await list_neglected(conn)
-    )
-    for trouble in troubles:
-        yield Finding("warn", trouble)
+    for alarm in await list_alarms(conn):
+        yield Finding("warn", f"{alarm.detail} {alarm.what_to_do}")

@@ -10,9 +10,9 @@ from app.access import public, staff
 from app.rendering import JsonResponse
 from app.settings import Settings, missing
 from app.state import DeskRequest
-from app.troubles import find_troubles
 from db.health import (
     ChannelState,
+    list_alarms,
     list_channel_states,
     list_neglected,
     list_providers,
@@ -46,34 +46,34 @@ async def show_details(request: DeskRequest) -> Response:
 async def describe_desk(conn: Connection, settings: Settings) -> dict[str, Any]:
     """The state of each part, and in `needs_attention` a sentence for each that a person must see to."""
     footing = await load_footing(conn)
-    workers = await list_workers(conn)
-    channels = await list_channel_states(conn)
-    neglected = await list_neglected(conn)
+    alarms = await list_alarms(conn)
     expected = list_migrations()[-1].version
-    attention = list(find_troubles(footing, workers, channels, neglected))
+    attention = [alarm.detail for alarm in alarms if alarm.needs_person]
     if footing.schema_version != expected:
         attention.append(f"The database has schema {footing.schema_version}, this code needs {expected}.")
     return {
         "status": "needs attention" if attention else "ok",
         "needs_attention": attention,
+        "alarms": alarms,
         "database": {"ok": True, "vector": footing.vector_version},
         "schema": {"version": footing.schema_version, "expected": expected},
         "queue": {
             "depth": footing.queue_depth,
             "oldest_waiting_seconds": footing.queue_oldest_seconds,
             "due_seconds": footing.queue_due_seconds,
+            "in_doubt": footing.in_doubt,
             "dead_letters": footing.dead_letters,
             "by_kind": await list_queue(conn),
         },
-        "workers": workers,
-        "channels": describe_channels(settings, channels),
+        "workers": await list_workers(conn),
+        "channels": describe_channels(settings, await list_channel_states(conn)),
         "providers": await list_providers(conn),
         "embedder": {
             "wanted": settings.embeddings,
             "active": footing.embedding_model,
             "passages": footing.passages,
         },
-        "waiting": neglected,
+        "waiting": await list_neglected(conn),
         "settings": missing(settings),
     }
 

@@ -6,14 +6,14 @@ create table bench_outbox (
   body jsonb not null
 );
 
-create function bench_finish(in_lanes text[], tokens bigint[], done bigint[], lane_of text[])
-returns table (lane text, token bigint) language sql as $$
-  with kept as materialized (select * from finish_lanes(in_lanes, tokens, done)
-  ), written as (
-    insert into bench_outbox (inbound_id, lane, body)
-    select d.id, d.lane, '{"body": "Thank you for writing."}' from unnest(done, lane_of) d (id, lane) join kept using (lane)
-  ) select * from kept
-$$;
+create function bench_finish(in_lanes text[], tokens bigint[], counts int[], done bigint[], place_of int[])
+returns int[] language plpgsql as $$
+declare kept int[] := finish_lanes(in_lanes, tokens, counts, done);
+begin
+  insert into bench_outbox (inbound_id, lane, body)
+  select d.id, in_lanes[d.place], '{"body": "Thank you for writing."}' from unnest(done, place_of) d (id, place) where d.place = any(kept);
+  return kept;
+end $$;
 
 create function bench_finish_one(in_lane text, in_token bigint, done bigint[]) returns boolean language sql as $$
   with kept as materialized (select finish_work(in_lane, in_token, done) as ok

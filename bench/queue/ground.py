@@ -48,7 +48,8 @@ class Server:
         async with self.database() as url:
             conn = await open_connection(url)
             await migrate(conn)
-            await conn.execute((Path(__file__).parent / "bench.sql").read_text())
+            for script in ("bench.sql", "plain.sql"):
+                await conn.execute((Path(__file__).parent / script).read_text())
             await conn.close()
             yield url
 

@@ -36,7 +36,9 @@ begin
                       and i.kind = case m.channel when 'gmail' then 'email' when 'whatsapp' then 'phone' end
                      order by i.value = talk.thread_key desc, i.proven_at desc nulls last limit 1), talk.thread_key),
     'in_reply_to', (select b.external_id from messages b where b.conversation_id = talk.id and b.direction = 'inbound'
-                     order by b.sent_at desc, b.id desc limit 1)));
+                     order by b.sent_at desc, b.id desc limit 1),
+    'known_ids', (select coalesce(jsonb_agg(o.vendor_id), '[]') from messages o
+                   where o.conversation_id = talk.id and o.id <> m.id and o.vendor_id is not null and o.body = m.body)));
 end $$;
 comment on function begin_delivery(text, bigint, uuid, interval, text) is 'What is to be done about a message that waits to be sent. act send: it is marked as being sent, the lease is fresh, and it may be sent now; look_up: an earlier try has no outcome, ask the vendor and come back with absence certain or likely when it has nothing; park: nobody can tell, a person must; done: nothing. Null when the lease was lost.';
 

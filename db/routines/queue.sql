@@ -99,9 +99,9 @@ begin
   return query
     select l.lane, l.token, l.priority, l.attempts, l.last_error, l.run_at,
            (extract(epoch from clock_timestamp() - q.created_at) * 1000)::real,
-           n.newest, q.id, q.kind, q.payload, q.created_at
+           case when l.pending > message_limit then (select max(m.id) from message_queue m where m.lane = l.lane) end,
+           q.id, q.kind, q.payload, q.created_at
       from unnest(taken) t join lanes l on l.lane = t
-      cross join lateral (select max(m.id) as newest from message_queue m where m.lane = l.lane) n
       cross join lateral (select * from message_queue m where m.lane = l.lane order by m.id limit message_limit) q
      order by l.lane, q.id;
 end $$;
@@ -140,25 +140,24 @@ begin
 end $$;
 comment on function finish_work(text, bigint, bigint[], text) is 'Takes finished rows off the queue and frees their lane; with an error, they become dead letters. False when the lease was lost: then nothing changed.';
 
-create or replace function finish_lanes(in_lanes text[], tokens bigint[], done bigint[])
-returns table (lane text, token bigint) language plpgsql as $$
-#variable_conflict use_column
+create or replace function finish_lanes(in_lanes text[], tokens bigint[], counts int[], done bigint[]) returns int[] language plpgsql
+set enable_seqscan to off set enable_hashjoin to off set enable_mergejoin to off as $$
+declare held text[]; places int[]; expected int; gone int;
 begin
-  perform from (select l.lane from lanes l join unnest(in_lanes, tokens) h (lane, token) using (lane, token)
-                 order by l.lane for update of l) held;
-  return query
-    with held as materialized (
-      select h.lane, h.token from lanes l join unnest(in_lanes, tokens) h (lane, token) using (lane, token)
-    ), gone as (
-      delete from message_queue m using unnest(done) d (id), held where m.id = d.id and m.lane = held.lane returning m.lane
-    ), counted as (select lane, count(*)::int as gone from gone group by lane
-    ), freed as (
-      update lanes l set pending = l.pending - counted.gone, lease_until = null, token = null, worker = null, attempts = 0,
-             superseded = 0, last_error = null, waiting_since = clock_timestamp(), run_at = greatest(l.run_at, clock_timestamp())
-        from counted where l.lane = counted.lane returning l.lane
-    ) select held.lane, held.token from held join freed using (lane);
+  with freed as (  -- in the order of their names, as everybody does who locks several
+    update lanes l set pending = l.pending - h.count, lease_until = null, token = null, worker = null, attempts = 0,
+           superseded = 0, last_error = null, waiting_since = clock_timestamp(), run_at = greatest(l.run_at, clock_timestamp())
+      from (select * from unnest(in_lanes, tokens, counts) with ordinality u (lane, token, count, place) order by lane) h
+     where l.lane = h.lane and l.token = h.token returning l.lane, h.place, h.count
+  ) select array_agg(lane), array_agg(place), sum(count) into held, places, expected from freed;
+  delete from message_queue m where m.id = any(done) and m.lane = any(held);
+  get diagnostics gone = row_count;
+  if gone <> expected then  -- somebody has deleted rows by hand; our locks keep enqueuers out meanwhile
+    update lanes l set pending = (select count(*) from message_queue m where m.lane = l.lane) where l.lane = any(held);
+  end if;
+  return coalesce(places, '{}');
 end $$;
-comment on function finish_lanes(text[], bigint[], bigint[]) is 'finish_work for many lanes at once; returns those whose lease still held. Nothing changed in the others.';
+comment on function finish_lanes(text[], bigint[], int[], bigint[]) is 'finish_work for many lanes at once: counts says how many of the rows in done are each one''s. Returns the places (from 1) of those whose lease still held; nothing changed in the others.';
 
 create or replace function requeue_dead(dead_id bigint) returns boolean language plpgsql as $$
 declare letter dead_letters; added int;

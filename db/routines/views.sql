@@ -1,6 +1,6 @@
 -- What people read. Dropped first, because a view cannot change its columns in place.
 
-drop view if exists waiting_customers, turn_explained, queue_overview, channel_metrics;
+drop view if exists alarms, waiting_customers, turn_explained, queue_overview, channel_metrics;
 
 create view waiting_customers as
 -- a conversation whose customer waits
@@ -128,3 +128,105 @@ comment on function channel_metrics_since(timestamptz) is 'The numbers for manag
 
 create view channel_metrics as select * from channel_metrics_since(now() - interval '24 hours');
 comment on view channel_metrics is 'What GET /metrics/channels shows for the last 24 hours.';
+
+create view alarms as
+with sessions as (
+  -- without the right pg_read_all_stats, times and states of other users are null: their snapshots are told by their age in transactions
+  select 'pid ' || pid as about, coalesce(nullif(application_name, ''), 'no name') || ', user ' || coalesce(usename, '?') as who, state, xact_start,
+         state_change, greatest(age(backend_xmin), age(backend_xid)) as xids, format('select pg_terminate_backend(%s)', pid) as ending
+    from pg_stat_activity
+   where pid <> pg_backend_pid() and usename is not null and coalesce(backend_type, 'client backend') in ('client backend', 'walsender')
+     and (datname = current_database() or datname is null)
+  union all
+  select 'prepared transaction ' || gid, 'user ' || owner, null, prepared, null, age(transaction), format('rollback prepared %L', gid)
+    from pg_prepared_xacts where database = current_database()
+  union all
+  select 'replication slot ' || slot_name, case when active then 'in use' else 'not in use' end, null, null, null,
+         greatest(age(xmin), age(catalog_xmin)), format('select pg_drop_replication_slot(%L)', slot_name) from pg_replication_slots
+), measured (alarm, about, value, since, detail, what_to_do) as (
+  select 'no_worker', 'workers', coalesce(extract(epoch from now() - max(heartbeat_at)), 'infinity'), max(heartbeat_at),
+         coalesce('No worker has been heard of since ' || date_trunc('second', max(heartbeat_at)) || '.', 'No worker has been heard of.'),
+         'Start one: python -m app worker. If one runs, its log says what keeps it from the database.' from workers
+  union all
+  select 'worker_silent', w.name, extract(epoch from now() - w.heartbeat_at), w.heartbeat_at,
+         format('Worker %s has not been heard of; %s lanes were in its hands.', w.name, w.running),
+         'Others take its lanes when their leases end. Look why it died: killed for memory, by a deploy, or cut off from the database.' from workers w
+  union all
+  select 'work_due', 'lanes', extract(epoch from now() - min(due.at)), min(due.at),
+         'Work has been due since ' || date_trunc('second', min(due.at)) || ' and no worker has taken it.',
+         'Start more workers, or raise WORKER_CONCURRENCY if they are idle: table queue_overview shows what waits.'
+    from unnest(array[0, 1]) level cross join lateral (
+      (select run_at from lanes where priority = level and pending > 0 and lease_until is null order by run_at limit 1)
+      union all (select lease_until from lanes where lease_until is not null order by lease_until limit 1)) due (at)
+  union all
+  select 'oldest_waiting', q.kind, extract(epoch from now() - q.created_at), q.created_at,
+         format('The oldest %s message has waited since %s, in lane %s, try %s%s.', q.kind, date_trunc('second', q.created_at), q.lane, l.attempts,
+                ', last error: ' || l.last_error),
+         'table queue_overview shows whether all wait or only this one; its error, or the log of worker '
+         || coalesce(l.worker, '(none has it)') || ', shows why.'
+    from (select * from message_queue where kind in ('inbound', 'deliver') order by id limit 1) q join lanes l using (lane)
+  union all
+  select 'lanes_retrying', 'lanes', count(*), min(waiting_since),
+         format('Lanes that have failed at least twice: %s. The worst is %s, try %s: %s.', count(*), (array_agg(lane order by attempts desc))[1],
+                max(attempts), (array_agg(coalesce(last_error, 'the worker died') order by attempts desc))[1]),
+         'One lane: after five tries a person is called. Many: a model or a vendor is down, or new code is broken; see the errors in table lanes.'
+    from lanes where pending > 0 and attempts >= 3 having count(*) > 0
+  union all
+  select 'dead_letters', d.kind, count(*), min(d.failed_at),
+         format('Given up for good and not seen to: %s of kind %s, the latest: %s.', count(*), d.kind, (array_agg(d.error order by d.id desc))[1]),
+         'python -m app dead list; mend the cause, then dead retry ID, or answer the customer yourself.'
+    from dead_letters d left join conversations c on d.kind = 'inbound'
+         and c.channel = split_part(d.lane, ':', 1) and c.thread_key = substr(d.lane, strpos(d.lane, ':') + 1)
+   where c.id is null or c.waiting_since is not null group by d.kind
+  union all
+  select 'waiting_unseen', w.channel, count(*), min(w.waiting_since), format('Customers who wait and whom nobody owns: %s on %s.', count(*), w.channel),
+         'select * from waiting_customers where is_unseen: answer them, or give their tickets a team and a person_due_at.'
+    from waiting_customers w where w.is_unseen group by w.channel
+  union all
+  select 'waiting_overdue', w.channel, count(*), min(w.due_at), format('Customers who wait longer than promised: %s on %s.', count(*), w.channel),
+         'select * from waiting_customers where is_overdue order by due_at: their owners must answer.'
+    from waiting_customers w where w.is_overdue group by w.channel
+  union all
+  select 'delivery_in_doubt', c.channel, count(*), min(m.last_try_at),
+         format('Customers on %s whose reply was refused, or may or may not have arrived: %s.', c.channel, count(*)),
+         'Their tickets say what the vendor said. Look there whether it arrived, and write again if it did not.'
+    from conversations c cross join lateral (
+      select coalesce(r.last_try_at, r.created_at) as last_try_at, r.delivery from messages r
+       where r.conversation_id = c.id and r.direction = 'outbound' and r.delivery <> 'cancelled' order by r.sent_at desc, r.id desc limit 1) m
+   where c.waiting_since is not null and not c.is_test and (m.delivery = 'failed' or m.delivery = 'unknown'
+         and not exists (select from lanes o where o.lane = 'out:' || c.id and o.pending > 0)) group by c.channel
+  union all
+  select 'idle_in_transaction', s.about, extract(epoch from now() - s.state_change), s.state_change,
+         format('%s (%s) has left a transaction open and does nothing since %s; it keeps its locks.', s.about, s.who, date_trunc('second', s.state_change)),
+         'Commit or close it where it was begun, or: ' || s.ending || '. Against the next one: idle_in_transaction_session_timeout.'
+    from sessions s where s.state like 'idle in transaction%'
+  union all
+  select case when s.xact_start is null then 'old_snapshot_hidden' else 'old_snapshot' end, s.about,
+         coalesce(extract(epoch from clock_timestamp() - s.xact_start), s.xids), s.xact_start,
+         format('%s (%s) holds an old snapshot: deleted rows cannot be cleaned up and the queue slows down. Transactions since: %s.', s.about, s.who, s.xids),
+         'If it is a dump or a report, let it end, and run the next one on a replica. Otherwise: ' || s.ending || '.'
+    from sessions s where s.xids is not null
+  union all
+  select 'bloat', t.relname, t.n_dead_tup, greatest(t.last_vacuum, t.last_autovacuum),
+         format('Table %s has %s dead rows beside %s live ones (%s); last cleaned %s.', t.relname, t.n_dead_tup, t.n_live_tup,
+                pg_size_pretty(pg_total_relation_size(t.relid)), coalesce(date_trunc('second', greatest(t.last_vacuum, t.last_autovacuum))::text, 'never')),
+         format('End old snapshots first, if any is named here; then: vacuum %s. If it comes back, autovacuum is off, or too slow for this disk.', t.relname)
+    from pg_stat_user_tables t where t.relname in ('lanes', 'message_queue') and t.schemaname = current_schema() and t.n_dead_tup > t.n_live_tup
+  union all
+  select 'autovacuum_off', o.about, 1, null, format('Autovacuum is off for %s: dead rows pile up until every claim is slow.', o.about), o.what_to_do
+    from (select 'the server' as about, 'alter system set autovacuum = on; alter system set track_counts = on; select pg_reload_conf()' as what_to_do
+           where 'off' in (current_setting('autovacuum'), current_setting('track_counts'))
+          union all
+          select r.relname, format('alter table %s set (autovacuum_enabled = true)', r.relname) from pg_class r
+           where r.oid in (to_regclass('lanes'), to_regclass('message_queue')) and exists (
+             select from unnest(r.reloptions) option where option in ('autovacuum_enabled=false', 'autovacuum_enabled=off'))) o
+  union all
+  select 'watch_ends', g.channel, 1, g.watch_expires_at - interval '48 hours', format('The watch of %s ends %s and was not renewed.', g.channel, date_trunc('second', g.watch_expires_at)),
+         'A worker renews it every day: look for errors of the channel in its log, and at its credentials.'
+    from channel_configs g where g.is_on and g.watch_expires_at < now() + interval '48 hours'
+)
+select m.alarm, m.about, coalesce(m.value >= l.person_from, false) as needs_person, m.since, nullif(m.value, 'infinity')::float8 as value, l.unit,
+       m.detail, m.what_to_do
+  from measured m join alarm_limits l using (alarm) where m.value >= l.shown_from
+ order by needs_person desc, m.since;
+comment on view alarms is 'What is wrong now, worst first: since when, in words, and what to do about it. Computed when read, so that nobody has to be alive to keep it true; from what value on it is shown is in alarm_limits.';

@@ -207,6 +207,23 @@ async def test_a_persons_answer_is_sent_through_the_vendor_and_a_second_click_ch
     assert await conn.fetchval("select count(*) from waiting_customers") == 0
 
 
+async def test_the_same_words_sent_before_prove_nothing_about_this_message(
+    pool: Pool, conn: Connection, vendor: Vendor
+) -> None:
+    desk = Desk(pool, MuteChannel(vendor.url))
+    await desk.answer(conn, "Hello.")
+    await desk.deliver(conn)
+    await desk.answer(conn, "Hello.")
+    delivery = await deliveries.begin_delivery(
+        conn,
+        lane := await desk.claim(conn),
+        UUID(lane.jobs[0].payload["message_id"]),
+        lease=timedelta(seconds=9),
+    )
+    assert delivery is not None
+    assert delivery.message["known_ids"] == (vendor.journal.accepted[0].id,)
+
+
 async def test_a_worker_that_slept_over_its_lease_sends_nothing(pool: Pool, conn: Connection, vendor: Vendor) -> None:
     desk = Desk(pool, MuteChannel(vendor.url))
     desk.handler = replace(desk.handler, lease=timedelta(0))

@@ -1,0 +1,125 @@
+"""What vendors post to us. Signed or refused; stored before it is acknowledged."""
+
+import logging
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+from starlette.responses import Response
+
+from app.access import is_delivery_signature, signed
+from app.problems import Problem
+from app.state import DeskRequest
+from channels.whatsapp_webhooks import Fields, InvalidSignature, UnreadableWebhook, WhatsAppWebhooks
+from db.deliveries import record_status
+from db.pool import acquire
+from db.queue import NewWork
+
+log = logging.getLogger(__name__)
+
+REFUSED = "The signature is not valid."
+UNREADABLE = "This is not a message we can store."
+OFF = "This channel is off. Nothing was stored."
+
+
+async def receive_message(request: DeskRequest) -> Response:
+    """POST /webhooks/whatsapp: 204 once the message is stored; a second delivery of it changes nothing."""
+    webhooks, fields = await read_signed(request)
+    try:
+        payload = webhooks.read_message(fields, datetime.now(UTC))
+    except InvalidSignature as error:
+        raise refuse(error) from None
+    except UnreadableWebhook as error:
+        raise give_back(error) from None
+    rules = await request.state["rules"].find("whatsapp")
+    if rules is None or not rules.is_on:
+        raise Problem(503, OFF)
+    await request.state["gatherer"].add(
+        NewWork(
+            lane=f"whatsapp:{payload['thread_key']}",
+            kind="inbound",
+            payload=payload,
+            dedupe_key=f"whatsapp:{payload['external_id']}",
+            quiet=timedelta(seconds=request.state["settings"].debounce_seconds_whatsapp),
+            quiet_cap=rules.quiet_cap,
+        )
+    )
+    return Response(status_code=204)
+
+
+async def receive_status(request: DeskRequest) -> Response:
+    """POST /webhooks/whatsapp/status: 204 once it is stored, also for a message nobody here knows."""
+    webhooks, fields = await read_signed(request)
+    token = read_token(request)
+    try:
+        update = webhooks.read_status(fields)
+    except UnreadableWebhook as error:
+        raise give_back(error) from None
+    if update.status is None:
+        log.warning("a status that is not known was dropped", extra={"vendor_id": update.vendor_id})
+        return Response(status_code=204)
+    async with acquire(request.state["pool"]) as conn:
+        await record_status(
+            conn,
+            channel="whatsapp",
+            vendor_id=update.vendor_id,
+            token=token,
+            status=update.status,
+            error=update.error,
+            payload=update.payload,
+            prefix=request.state["settings"].ticket_prefix,
+        )
+    return Response(status_code=204)
+
+
+async def read_signed(request: DeskRequest) -> tuple[WhatsAppWebhooks, Fields]:
+    """The fields Twilio signed. Raises the Problem: 403 for a forgery, 503 while the channel is off."""
+    webhooks = request.state["whatsapp"]
+    if webhooks is None:
+        raise Problem(503, OFF)
+    try:
+        fields = webhooks.read_signed(
+            read_target(request), await request.body(), request.headers.get("x-twilio-signature", "")
+        )
+    except InvalidSignature as error:
+        raise refuse(error) from None
+    return webhooks, fields
+
+
+def read_target(request: DeskRequest) -> str:
+    """Path and query as they came: decoding them would change what was signed."""
+    path: bytes = request.scope["raw_path"]
+    query: bytes = request.scope["query_string"]
+    return (path + b"?" + query if query else path).decode("latin-1")
+
+
+def read_token(request: DeskRequest) -> UUID | None:
+    """The message a callback is about, from the address we gave Twilio; None in one we did not give.
+
+    Raises the 403 Problem where the token is not signed by us.
+    """
+    given, signature = request.query_params.get("o"), request.query_params.get("s", "")
+    if given is None:
+        return None
+    try:
+        token = UUID(given)
+    except ValueError:
+        raise Problem(403, REFUSED) from None
+    if not is_delivery_signature(request.state["settings"], token, signature):
+        raise Problem(403, REFUSED)
+    return token
+
+
+def refuse(error: InvalidSignature) -> Problem:
+    log.warning("a webhook was refused", extra={"reason": str(error)})
+    return Problem(403, REFUSED)
+
+
+def give_back(error: UnreadableWebhook) -> Problem:
+    log.error("a webhook could not be read", extra={"reason": str(error)})
+    return Problem(422, UNREADABLE)
+
+
+ROUTES = [
+    signed("/webhooks/whatsapp", receive_message),
+    signed("/webhooks/whatsapp/status", receive_status),
+]

@@ -1,0 +1,72 @@
+"""Webhooks as Twilio posts them, signed by Twilio's own code."""
+
+import secrets
+from collections.abc import Sequence
+from urllib.parse import urlencode
+
+from twilio.request_validator import RequestValidator
+
+from channels.whatsapp_webhooks import Fields, WhatsAppAccount
+
+ACCOUNT = WhatsAppAccount("AC00000000000000000000000000000001", "token-of-the-tests", "+14155238886")
+PUBLIC = "https://desk.example.com"
+CUSTOMER = "+5511987654321"
+ENVIRON = {
+    "TWILIO_ACCOUNT_SID": ACCOUNT.sid,
+    "TWILIO_AUTH_TOKEN": ACCOUNT.auth_token,
+    "TWILIO_WHATSAPP_FROM": f"whatsapp:{ACCOUNT.number}",
+    "PUBLIC_BASE_URL": PUBLIC,
+}
+
+Pairs = Sequence[tuple[str, str]]
+
+
+def new_sid() -> str:
+    return "SM" + secrets.token_hex(16)
+
+
+def make_message(text: str = "Where is my invoice?", **changed: str) -> list[tuple[str, str]]:
+    """The fields of one text message; fields given by name replace them."""
+    fields = {
+        "SmsMessageSid": "",
+        "NumMedia": "0",
+        "ProfileName": "Ana Pérez",
+        "MessageType": "text",
+        "SmsSid": "",
+        "WaId": CUSTOMER[1:],
+        "SmsStatus": "received",
+        "Body": text,
+        "To": f"whatsapp:{ACCOUNT.number}",
+        "NumSegments": "1",
+        "ReferralNumMedia": "0",
+        "MessageSid": new_sid(),
+        "AccountSid": ACCOUNT.sid,
+        "From": f"whatsapp:{CUSTOMER}",
+        "ApiVersion": "2010-04-01",
+        "Empty": "",
+    }
+    return list((fields | changed).items())
+
+
+def make_status(vendor_id: str, status: str, **changed: str) -> list[tuple[str, str]]:
+    """The fields of one status callback."""
+    fields = {
+        "MessageSid": vendor_id,
+        "MessageStatus": status,
+        "SmsSid": vendor_id,
+        "SmsStatus": status,
+        "AccountSid": ACCOUNT.sid,
+        "From": f"whatsapp:{ACCOUNT.number}",
+        "To": f"whatsapp:{CUSTOMER}",
+        "ChannelPrefix": "whatsapp",
+        "ApiVersion": "2010-04-01",
+    }
+    return list((fields | changed).items())
+
+
+def sign(target: str, pairs: Pairs, *, token: str = ACCOUNT.auth_token, base: str = PUBLIC) -> str:
+    return str(RequestValidator(token).compute_signature(base + target, Fields(pairs)))
+
+
+def encode(pairs: Pairs) -> bytes:
+    return urlencode(pairs).encode()

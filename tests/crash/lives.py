@@ -1,0 +1,121 @@
+"""The two kinds of process: a worker with one lane in hand at a time, and a web process."""
+
+import asyncio
+import secrets
+from contextlib import AsyncExitStack
+from dataclasses import replace
+from datetime import datetime, timedelta
+from functools import partial
+
+import uvicorn
+
+from app.access import make_status_url
+from app.database import Database
+from app.main import Server, create_app
+from app.settings import Settings, read_settings
+from app.wakeup import Announcer
+from channels.base import Channel
+from channels.whatsapp import open_whatsapp
+from channels.whatsapp_webhooks import WhatsAppAccount
+from db.pool import Pool
+from tests.crash.life import begin_life
+from tests.crash.model import CaseModel
+from tests.crash.points import Case
+from tests.crash.world import World
+from tests.fakes import make_runner
+from tests.stand_ins.channels import DraftsChannel, MuteChannel
+from tests.stand_ins.webhooks import ACCOUNT, NUMBER, TOKEN
+from worker.deliver import Deliver
+from worker.loop import Worker, WorkerSettings
+
+
+class EagerWorker(Worker):
+    """Looks for lost leases at every claim, not only every few seconds: the same, with less waiting."""
+
+    def find_floor(self) -> datetime | None:
+        return None
+
+
+def make_settings(world: World) -> Settings:
+    return read_settings(
+        {
+            "APP_SECRET": "secret-of-the-matrix",
+            "DATABASE_URL": world.database_url,
+            "PUBLIC_BASE_URL": world.public_url,
+            "TWILIO_ACCOUNT_SID": ACCOUNT,
+            "TWILIO_AUTH_TOKEN": TOKEN,
+            "TWILIO_WHATSAPP_FROM": NUMBER,
+            "DEBOUNCE_SECONDS_WHATSAPP": "0",
+        }
+    )
+
+
+async def open_channels(world: World, stack: AsyncExitStack) -> dict[str, Channel]:
+    """All vendors, at the stand-in."""
+    whatsapp = open_whatsapp(
+        WhatsAppAccount(ACCOUNT, TOKEN, NUMBER),
+        partial(make_status_url, make_settings(world), "whatsapp"),
+        api_base=world.vendor_url,
+        index_lag=timedelta(seconds=world.index_lag),
+    )
+    channels: list[Channel] = [DraftsChannel(world.vendor_url), MuteChannel(world.vendor_url)]
+    channels.append(await stack.enter_async_context(whatsapp))
+    return {channel.name: channel for channel in channels}
+
+
+def make_worker(world: World, pool: Pool, channels: dict[str, Channel]) -> Worker:
+    announcer = Announcer(pool)
+    runner = make_runner(pool, CaseModel(world), channels=list(channels.values()))
+    return EagerWorker(
+        pool=pool,
+        handlers={
+            "inbound": replace(runner, announce=announcer.announce),
+            "deliver": Deliver(pool, channels, "TF", lease=world.lease_time),
+        },
+        settings=WorkerSettings(
+            name=secrets.token_hex(8), concurrency=1, lease=world.lease_time, poll=timedelta(seconds=world.poll)
+        ),
+    )
+
+
+async def live_as_worker(world: World, stopping: asyncio.Event) -> None:
+    """Until it ends at a point, or is told to stop and has done what it had in hand."""
+    async with begin_life(world) as (life, stack):
+        assert life.pool is not None
+        worker = make_worker(world, life.pool, await open_channels(world, stack))
+        working = asyncio.create_task(worker.run())
+        await wait_for_first(working, life.ended, stopping)
+        if life.ended.is_set():
+            await end_tasks(working, *worker.running.values())
+        else:
+            life.is_asleep = False
+            worker.stop()
+            await working
+
+
+async def live_as_web(world: World, stopping: asyncio.Event, case: Case | None = None) -> None:
+    """Serve on the world's port until it ends at a point of this case, or is told to stop."""
+    async with begin_life(world, case or world.cases[0]) as (life, _):
+        app = create_app(make_settings(world), Database(world.database_url, world.database_url), pool=life.pool)
+        config = uvicorn.Config(app, port=world.port, http="h11", access_log=False, log_config=None, ws="none")
+        server = Server(config)
+        serving = asyncio.create_task(server.serve())
+        await wait_for_first(serving, life.ended, stopping)
+        for connection in list(server.server_state.connections):
+            connection.transport.abort()  # type: ignore[union-attr]
+        for task in list(server.server_state.tasks):
+            task.cancel()
+        server.should_exit = server.force_exit = True
+        await serving
+
+
+async def wait_for_first(working: asyncio.Task[None], *events: asyncio.Event) -> None:
+    waiting = [asyncio.create_task(event.wait()) for event in events]
+    await asyncio.wait([working, *waiting], return_when=asyncio.FIRST_COMPLETED)
+    await end_tasks(*waiting)
+
+
+async def end_tasks(*tasks: "asyncio.Task[object]") -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,0 +1,354 @@
+"""The hands of the machine: every step of a desk, taken through the functions the product takes it through."""
+
+from collections import Counter
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+from db import deliveries, escalations, queue, tickets, turns
+from db.deliveries import Absence
+from db.pool import Connection
+from db.queue import NewWork
+from db.tickets import NewTicket, NewWebMessage
+from db.turns import StepRow, TurnEnd, TurnStart
+from tests.stateful.model import UNSETTLED, Answer, Hand, Row, Talk, Vendor
+from tests.stateful.snapshot import Snapshot, take_snapshot
+
+LEASE = timedelta(hours=1)
+KINDS = ("answer", "clarifying_question", "acknowledgement", "refusal")
+
+
+class Desk:
+    """One database, the customers, the workers and the vendor around it."""
+
+    def __init__(self, conn: Connection, seen: Counter[str]) -> None:
+        self.conn = conn
+        self.seen = seen
+        """How often what came about, so that a test that reaches nothing is noticed."""
+        self.vendor = Vendor()
+        self.talks: list[Talk] = []
+        self.hands: list[Hand] = []
+        self.holders: dict[str, Hand] = {}
+        """Whoever claimed a lane last and has not given it back."""
+        self.ended: set[str] = set()
+        """Lanes in hand whose lease has run out."""
+        self.superseded: Counter[str] = Counter()
+        self.steps: Counter[UUID] = Counter()
+        self.given_up: set[str] = set()
+        self.requeued: set[str] = set()
+        self.submissions: dict[str, NewWebMessage] = {}
+        self.now = Snapshot([], [], [], [], [], [], [])
+
+    def holds(self, hand: Hand) -> bool:
+        return self.holders.get(hand.lane.lane) is hand
+
+    def free(self, hand: Hand) -> None:
+        """The lane is given back; whether it was still ours the caller has checked."""
+        if self.holds(hand):
+            del self.holders[hand.lane.lane]
+            self.ended.discard(hand.lane.lane)
+        self.drop(hand)
+
+    def drop(self, hand: Hand) -> None:
+        """The worker forgets a lane; the lease goes on until it ends."""
+        self.hands.remove(hand)
+
+    def find_talk(self, lane: str) -> Talk:
+        """Whose messages wait in a lane, or whose replies."""
+        return next(talk for talk in self.talks if lane in (talk.lane, self.find_out_lane(talk)))
+
+    def find_out_lane(self, talk: Talk) -> str | None:
+        conversation = self.now.find_conversation(talk)
+        return f"out:{conversation['id']}" if conversation else None
+
+    async def observe(self) -> Snapshot:
+        """Read the database; what was seen before is returned."""
+        before, self.now = self.now, await take_snapshot(self.conn)
+        for talk in self.talks:
+            for message in self.now.list_outbound(talk):
+                self.notice(talk, before, message)
+        return before
+
+    def notice(self, talk: Talk, before: Snapshot, message: Row) -> None:
+        """What the customer and the team know now that they did not know before."""
+        if message["id"] not in talk.outbox:
+            talk.outbox.append(message["id"])
+        was = before.outbound.get(message["id"])
+        self.seen[f"delivery {message['delivery']}"] += was is None or was["delivery"] != message["delivery"]
+        failed = message["delivery"] == "failed" and (was is None or was["delivery"] != "failed")
+        parked = self.now.is_parked(message) and (was is None or not before.is_parked(was))
+        has_come = message["vendor_id"] is not None and (was is None or was["vendor_id"] is None)
+        if has_come and message["part"] == message["parts"]:
+            self.end_wait(talk, before, message)
+        if failed or parked:
+            talk.is_called = True
+            self.seen["failed" if failed else "parked"] += 1
+
+    def end_wait(self, talk: Talk, before: Snapshot, message: Row) -> None:
+        conversation = before.find_conversation(talk)
+        for answer in talk.answers:
+            if message["id"] in answer.parts:
+                answer.counts = answer.by_person or (conversation is not None and conversation["handler"] == "agent")
+                talk.is_called = talk.is_called and not answer.by_person
+
+    # What customers do
+
+    async def begin_web(self) -> None:
+        key = uuid4().hex
+        form = NewTicket("Ana", "ana@example.com", "A question", "Hello", None, None, key, "00", key, key, key, "TF")
+        taken = await tickets.submit_form(self.conn, form)
+        assert taken.reference is not None
+        self.talks.append(Talk("web", taken.reference, None, words=[key]))
+
+    async def write_web(self, talk: Talk, key: str, text: str) -> str:
+        assert talk.is_page
+        message = NewWebMessage(talk.thread_key, text, key, f"{key}-{text}", uuid4().hex, 0)
+        outcome = (await tickets.add_web_message(self.conn, message)).outcome
+        if outcome == "accepted":
+            talk.words.append(message.external_id)
+            self.submissions[message.external_id] = message
+        return outcome
+
+    async def write_vendor(self, talk: Talk, key: str, text: str, *, in_batch: bool) -> bool:
+        """Whether it was new."""
+        who = {"kind": "phone", "value": talk.thread_key, "proof": "provider", "name": "Ana Lima", "plan": None}
+        payload = {"version": 1, "channel": talk.channel, "thread_key": talk.thread_key, "external_id": key, "body": text}
+        payload |= {"subject": "", "category": None, "trust": 3, "sent_at": datetime.now(UTC), "customer": who}
+        work = NewWork(talk.lane, "inbound", payload, f"{talk.channel}:{key}")
+        if in_batch:  # as it comes when a vendor sends everything twice
+            first, second = await queue.add_many(self.conn, [work, work])
+            assert second is None
+        else:
+            first = await queue.add_work(self.conn, work.lane, work.kind, work.payload, dedupe_key=work.dedupe_key)
+        if first is not None:
+            talk.words.append(key)
+        return first is not None
+
+    # What workers do with lanes
+
+    async def claim(self, worker: int, lanes: int, messages: int) -> None:
+        for lane in await queue.claim_lanes(
+            self.conn, worker=f"w{worker}", lanes=lanes, messages=messages, lease=LEASE
+        ):
+            assert lane.lane not in self.holders or lane.lane in self.ended, "two live leases"
+            self.ended.discard(lane.lane)
+            hand = Hand(worker, lane, "claimed" if lane.jobs[0].kind == "inbound" else "ready")
+            self.holders[lane.lane] = hand
+            self.hands.append(hand)
+            self.seen["claimed"] += 1
+
+    async def beat(self, worker: int) -> None:
+        mine = [hand for hand in self.hands if hand.worker == worker]
+        kept = await queue.extend_leases(self.conn, worker=f"w{worker}", held=[h.lane for h in mine], lease=LEASE)
+        assert kept == {hand.lane.lane for hand in mine if self.holds(hand)}
+        self.ended -= kept
+        for hand in mine:
+            if hand.lane.lane not in kept:
+                self.seen["lease lost at the heartbeat"] += 1
+                self.drop(hand)
+
+    async def release(self, hand: Hand, failure: str | None, pause: timedelta, *, is_try: bool = True) -> None:
+        kept = await queue.release_lane(self.conn, hand.lane, pause=pause, failure=failure, is_try=is_try)
+        assert kept == self.holds(hand)
+        self.free(hand)
+
+    async def bury(self, hand: Hand) -> None:
+        kept = await queue.bury_work(self.conn, hand.lane, error="cannot be done")
+        assert kept == self.holds(hand)
+        if kept:
+            self.seen["buried"] += 1
+            self.superseded[hand.lane.lane] = 0
+        self.free(hand)
+
+    async def requeue(self, letter: Row) -> None:
+        assert await queue.requeue_dead(self.conn, letter["id"])
+        self.seen["requeued"] += 1
+        if letter["kind"] == "deliver":
+            self.requeued.add(letter["payload"]["message_id"])
+
+    # What workers do with turns
+
+    async def open_turn(self, hand: Hand) -> None:
+        talk, lane = self.find_talk(hand.lane.lane), hand.lane
+        first = lane.jobs[0].payload
+        start = TurnStart(
+            lane.lane, lane.token, lane.newest, talk.channel, talk.thread_key, first["subject"], first["trust"],
+            first["customer"], [job.payload["external_id"] for job in lane.jobs],
+        )  # fmt: skip
+        hand.turn = await turns.open_turn(self.conn, start)
+        assert (hand.turn is not None) == self.holds(hand)
+        if hand.turn is None:
+            return self.drop(hand)
+        assert len(hand.turn.steps) == self.steps[hand.turn.turn_id], "a step that was paid for is gone"
+        self.seen["turn resumed with its steps"] += bool(hand.turn.steps)
+        hand.stage, hand.interventions = "open", talk.interventions
+        return None
+
+    async def record_step(self, hand: Hand) -> None:
+        assert hand.turn is not None
+        step = StepRow(self.steps[hand.turn.turn_id] + 1, "scripted", [], [], [], [], 1.0)
+        written = await turns.record_step(self.conn, hand.turn.turn_id, hand.lane.token, step)
+        assert written == self.holds(hand)
+        if written:
+            self.steps[hand.turn.turn_id] += 1
+        else:
+            self.drop(hand)
+
+    async def commit(self, hand: Hand, ending: str, parts: int, *, with_ticket: bool, dead: str | None = None) -> None:
+        """ending: a kind of reply, escalated, closed or silent."""
+        talk = self.find_talk(hand.lane.lane)
+        result = await turns.commit_turn(self.conn, await self.make_end(hand, talk, ending, parts, with_ticket, dead))
+        self.seen[f"turn {result}"] += 1
+        assert (result == "lost") == (not self.holds(hand)), result
+        if result != "lost":
+            assert result == self.foresee(hand, talk)
+        self.free(hand)
+        if result == "superseded":
+            self.superseded[talk.lane] += 1
+        elif result == "done":
+            self.superseded[talk.lane] = 0
+            self.given_up |= {job.payload["external_id"] for job in hand.lane.jobs} if dead else set()
+            await self.keep_answer(talk, ending)
+
+    def foresee(self, hand: Hand, talk: Talk) -> str:
+        """What has to become of a turn whose lease is good."""
+        conversation = self.now.find_conversation(talk)
+        assert hand.turn is not None
+        assert conversation is not None
+        if conversation["epoch"] != hand.turn.epoch:
+            return "silenced"
+        assert hand.interventions == talk.interventions, "the team spoke, and the epoch did not move"
+        is_newer = any(row["id"] > hand.lane.newest for row in self.now.queue if row["lane"] == talk.lane)
+        return "superseded" if is_newer and self.superseded[talk.lane] < 2 else "done"
+
+    async def make_end(
+        self, hand: Hand, talk: Talk, ending: str, parts: int, with_ticket: bool, dead: str | None
+    ) -> TurnEnd:
+        assert hand.turn is not None
+        end = TurnEnd(
+            hand.lane.lane, hand.lane.token, hand.turn.turn_id, hand.lane.job_ids,
+            [{"external_id": j.payload["external_id"], "body": "", "sent_at": j.created_at} for j in hand.lane.jobs],
+            {**dict(zip(KINDS, ("answered", "asked", "acknowledged", "refused"), strict=True))}.get(ending, ending),
+            timings_ms={"waiting": 1, "thinking": 1}, dead_error=dead,
+        )  # fmt: skip
+        if ending in ("closed", "silent"):
+            return end
+        ticket = self.now.find_ticket(talk)
+        route = await escalations.load_route(
+            self.conn, "general", reference=ticket and ticket["reference"], prefix="TF"
+        )
+        effects: list[dict[str, Any]] = []
+        if ticket is None and (with_ticket or ending == "escalated"):
+            effects.append({"kind": "create_ticket", "reference": route.reference, "subject": "", "category": "general"})
+            effects[0] |= {"priority": 5, "priority_why": "", "summary": ""}
+        if ending == "escalated":
+            escalate = {"kind": "escalate", "reference": route.reference, "category": "general", "priority": 5}
+            escalate |= {"priority_why": "", "reason": "policy", "handoff_note": "", "assignee": route.assignee}
+            effects.append(escalate | {"team": route.team, "due_at": route.due_at})
+        reply = {
+            "bodies": [f"part {part}" for part in range(parts)],
+            "kind": "handoff" if ending == "escalated" else ending,
+            "delivery": "sent" if talk.is_page else "pending",
+        }
+        return replace(end, effects=effects, reply=reply)
+
+    async def keep_answer(self, talk: Talk, ending: str) -> None:
+        """What a turn that was kept says to the customer."""
+        known = set(talk.outbox)
+        await self.observe()
+        covers = max(talk.words.index(word) for word in talk.words if word in self.now.logged) + 1
+        if ending == "closed":
+            talk.answers.append(Answer(covers, [], by_person=False, counts=True))
+            talk.is_called = False
+        elif ending in KINDS:
+            parts = [message_id for message_id in talk.outbox if message_id not in known]
+            talk.answers.append(Answer(covers, parts, by_person=False, counts=talk.is_page))
+
+    # What the team does
+
+    def find_reference(self, talk: Talk) -> str:
+        ticket = self.now.find_ticket(talk)
+        assert ticket is not None
+        return str(ticket["reference"])
+
+    def silence(self, talk: Talk) -> None:
+        talk.interventions += 1
+        waiting = [m for m in self.now.list_outbound(talk) if m["author"] == "agent" and m["delivery"] in UNSETTLED]
+        talk.silenced |= {message["id"] for message in waiting}
+
+    async def take_over(self, talk: Talk) -> None:
+        outcome = await tickets.take_over(self.conn, self.find_reference(talk))
+        self.seen[f"take over {outcome}"] += 1
+        if outcome == "accepted":
+            self.silence(talk)
+
+    async def say(self, talk: Talk, parts: int, key: UUID) -> None:
+        bodies = [f"part {part}" for part in range(parts)]
+        outcome = await tickets.add_person_message(self.conn, self.find_reference(talk), *bodies, idempotency=key)
+        assert outcome == "accepted"
+        self.silence(talk)
+        known = set(talk.outbox)
+        await self.observe()
+        said = [message_id for message_id in talk.outbox if message_id not in known]
+        talk.answers.append(Answer(len(talk.words), said, by_person=True, counts=talk.is_page))
+        talk.is_called = talk.is_called and not talk.is_page
+        again = await tickets.add_person_message(self.conn, self.find_reference(talk), *bodies, idempotency=key)
+        assert again == "repeated"
+
+    async def hand_back(self, talk: Talk) -> None:
+        outcome = await tickets.hand_back(self.conn, self.find_reference(talk))
+        self.seen[f"hand back {outcome}"] += 1
+        if outcome == "accepted":
+            assert not talk.is_called, "handed back, and the customer is without a reply"
+            talk.interventions += 1
+
+    # What workers do with deliveries
+
+    async def begin(self, hand: Hand, absence: Absence | None) -> None:
+        talk, message_id = self.find_talk(hand.lane.lane), hand.message_id
+        was = self.now.outbound[message_id]
+        todo = await deliveries.begin_delivery(
+            self.conn, hand.lane, UUID(message_id), lease=LEASE, absence=absence
+        )
+        assert (todo is not None) == self.holds(hand)
+        if todo is None:
+            return self.drop(hand)
+        self.seen[f"delivery {todo.act}{' again' if was['tries'] else ''}"] += 1
+        if todo.act == "send":
+            assert message_id not in talk.silenced, f"a reply after a takeover, in try {todo.message['tries']}"
+            self.ended.discard(hand.lane.lane)
+            hand.stage, hand.tried, hand.is_asleep = "sending", todo.message, False
+        elif todo.act == "look_up" and talk.absence is not None:
+            assert absence is None
+            hand.stage, hand.tried = "asking", todo.message
+        else:
+            hand.stage, hand.outcome = "ending", "done" if todo.act == "done" else "parked"
+        return None
+
+    async def end(self, hand: Hand) -> None:
+        """Keep what became of a try, and go on as the worker does."""
+        settles = hand.outcome not in ("not_sent", "unknown")
+        kept = await deliveries.end_delivery(
+            self.conn, hand.lane, UUID(hand.message_id), hand.outcome, vendor_id=hand.vendor_id, error="a reason",
+            is_last=settles and hand.is_at_last_job,
+        )  # fmt: skip
+        assert kept == self.holds(hand)
+        self.seen[f"{'try' if kept else 'stale try'} ended: {hand.outcome}"] += 1
+        if not kept:
+            self.drop(hand)
+        elif not settles:
+            hand.stage = "ending"
+            await self.release(hand, "in doubt", timedelta(seconds=30), is_try=False)
+        elif hand.is_at_last_job:
+            self.free(hand)
+        else:
+            hand.place += 1
+            hand.stage, hand.vendor_id = "ready", None
+
+    async def give_up_delivery(self, hand: Hand) -> None:
+        kept = await deliveries.end_delivery(
+            self.conn, hand.lane, UUID(hand.message_id), "given_up", error="the last try", is_last=True
+        )
+        assert kept == self.holds(hand)
+        self.free(hand)
