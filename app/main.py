@@ -18,7 +18,19 @@ from app.edge import Edge
 from app.gathering import open_gatherer
 from app.problems import ERROR_TABLE
 from app.rendering import load_templates
-from app.routes import articles, conversations, customers, health, login, metrics, self_test, static, support, webhooks
+from app.routes import (
+    articles,
+    conversations,
+    customers,
+    handover,
+    health,
+    login,
+    metrics,
+    self_test,
+    static,
+    support,
+    webhooks,
+)
 from app.settings import Settings, SettingsError
 from app.state import DeskState
 from app.wakeup import open_hub, open_waker
@@ -31,7 +43,7 @@ COMMAND_TIMEOUT = 2.0  # seconds; a visitor is told sooner than a worker that th
 POOL_SIZE = 10  # connections; a request holds one for milliseconds
 MAX_HEADER_BYTES = 65_536
 STOP_TIMEOUT = 5  # seconds that requests in hand may take once the process stops
-ROOMS = (support, webhooks, articles, conversations, customers, metrics, self_test, health, login, static)
+ROOMS = (support, handover, webhooks, articles, conversations, customers, metrics, self_test, health, login, static)
 
 Lifespan = Callable[[Starlette], AbstractAsyncContextManager[DeskState]]
 

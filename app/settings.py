@@ -203,9 +203,9 @@ class Settings(BaseModel):
 
     @property
     def whatsapp_account(self) -> WhatsAppAccount | None:
-        """Our side at Twilio; None while a part of it is unset."""
+        """Our side at Twilio; None while a part of it is unset, or APP_SECRET, which signs the callbacks' addresses."""
         sid, token, number = self.twilio_account_sid, self.twilio_auth_token, self.twilio_whatsapp_from
-        if sid is None or token is None or number is None:
+        if sid is None or token is None or number is None or self.app_secret is None:
             return None
         return WhatsAppAccount(sid, token.get_secret_value(), number.removeprefix("whatsapp:"))
 
@@ -256,7 +256,7 @@ def explain(error: ValidationError) -> str:
 
 
 GMAIL_NEEDS = ("gmail_address", "gmail_client_id", "gmail_client_secret", "gmail_refresh_token")
-WHATSAPP_NEEDS = ("twilio_account_sid", "twilio_auth_token", "twilio_whatsapp_from")
+WHATSAPP_NEEDS = ("twilio_account_sid", "twilio_auth_token", "twilio_whatsapp_from", "app_secret")
 
 
 def list_unset(settings: Settings, names: tuple[str, ...]) -> list[str]:

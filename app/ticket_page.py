@@ -84,6 +84,7 @@ def show_json(settings: Settings, view: TicketView) -> dict[str, Any]:
                 "citations": [show_citation(cited, settings.public_base_url) for cited in message.citations],
                 "sent_at": message.sent_at,
                 "delivery": message.delivery,
+                "possible_duplicate": message.possible_duplicate,
             }
             for message in view.messages
         ],
@@ -117,6 +118,9 @@ def show_page(request: DeskRequest, view: TicketView, reply: Reply, new_id: str,
         "own_path": own_path(request),
         "events_path": own_path(request, "/events"),
         "messages_path": own_path(request, "/messages"),
+        "take_over_path": own_path(request, "/take-over"),
+        "hand_back_path": own_path(request, "/hand-back"),
+        "say_delivery": say_delivery,
     }
     return render_page(request, "ticket.html", context, status=status)
 
@@ -135,6 +139,23 @@ def describe(ticket: Ticket, messages: list[TicketMessage]) -> str:
             return "We have your message and are working on it."
         case _:
             return f"We have your message. {promise(ticket.first_response_due_at, 'You will have a first answer')}"
+
+
+DELIVERY_WORDS = {
+    "pending": "waiting to be sent",
+    "sending": "being sent",
+    "unknown": "nobody knows yet whether it was sent",
+    "sent": "sent",
+    "delivered": "delivered",
+    "read": "read",
+    "failed": "could not be delivered",
+}
+
+
+def say_delivery(message: TicketMessage) -> str:
+    """How far a message got on its way to the customer, in words; empty for what they wrote."""
+    words = DELIVERY_WORDS.get(message.delivery or "", "")
+    return f"{words}, perhaps twice" if message.possible_duplicate else words
 
 
 def promise(due: datetime | None, what: str) -> str:

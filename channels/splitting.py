@@ -106,3 +106,13 @@ def read_word(text: str, index: int) -> str:
     """What stands without a pause after the white space at `index`."""
     found = re.compile(r"\s*(\S*)").match(text, index)
     return found.group(1) if found else ""
+
+
+PART_LIMITS = {"whatsapp": 1600}
+"""What one message of a channel may hold; a channel that is not here takes any length."""
+
+
+def split_for(channel: str, text: str) -> list[str]:
+    """The messages a text is sent as on a channel."""
+    limit = PART_LIMITS.get(channel)
+    return split_text(text, limit) if limit else [text]

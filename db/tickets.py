@@ -71,6 +71,7 @@ class Ticket:
     first_response_due_at: datetime | None
     person_due_at: datetime | None
     resolved_at: datetime | None
+    handler: Literal["agent", "human"]
     is_waiting: bool
     """The customer's last word has no answer yet."""
 
@@ -87,6 +88,7 @@ class TicketMessage:
     """[{passage, version, slug, title, url}]"""
     sent_at: datetime
     delivery: str | None
+    possible_duplicate: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +147,8 @@ async def find_ticket(conn: Connection, reference: str) -> Ticket | None:
     row = await conn.fetchrow(
         """
         select t.reference, t.subject, c.channel, t.status, t.category, t.priority, t.team, t.created_at,
-               t.first_response_due_at, t.person_due_at, t.resolved_at, c.waiting_since is not null as is_waiting
+               t.first_response_due_at, t.person_due_at, t.resolved_at, c.handler,
+               c.waiting_since is not null as is_waiting
           from tickets t join conversations c on c.id = t.conversation_id
          where t.reference = $1
         """,
@@ -158,8 +161,8 @@ async def find_ticket_stamp(conn: Connection, reference: str) -> str | None:
     """A hash that changes whenever the ticket's page would; None when there is no such ticket."""
     stamp: str | None = await conn.fetchval(
         """
-        select md5(concat_ws(' ', t.status, t.team, t.updated_at, t.person_due_at, c.waiting_since,
-          (select string_agg(concat(m.id, m.delivery), ',' order by m.id)
+        select md5(concat_ws(' ', t.status, t.team, t.updated_at, t.person_due_at, c.waiting_since, c.handler,
+          (select string_agg(concat(m.id, m.delivery, m.possible_duplicate), ',' order by m.id)
              from messages m where m.conversation_id = c.id),
           (select string_agg(q.id::text, ',' order by q.id)
              from message_queue q where q.lane = c.channel || ':' || c.thread_key)))
@@ -183,7 +186,8 @@ async def list_ticket_messages(conn: Connection, reference: str, *, limit: int =
             from tickets t join conversations c on c.id = t.conversation_id where t.reference = $1),
         logged as (
           select case when m.external_id is null then m.id else md5(m.channel || ':' || m.external_id)::uuid end as id,
-                 m.direction, m.author, m.body as text, m.citations, m.sent_at, m.delivery, m.id as place
+                 m.direction, m.author, m.body as text, m.citations, m.sent_at, m.delivery,
+                 m.possible_duplicate, m.id as place
             from talk join messages m on m.conversation_id = talk.id
            where m.delivery is null
               or not (m.delivery = 'cancelled' or (m.delivery = 'pending' and talk.channel = 'web'))),
@@ -195,9 +199,9 @@ async def list_ticket_messages(conn: Connection, reference: str, *, limit: int =
           select * from logged
           union all
           select md5(u.dedupe_key)::uuid, 'inbound', 'customer', u.payload->>'body', '[]',
-                 (u.payload->>'sent_at')::timestamptz, null, null
+                 (u.payload->>'sent_at')::timestamptz, null, false, null
             from unlogged u where md5(u.dedupe_key)::uuid not in (select id from logged))
-        select id, direction, author, text, citations, sent_at, delivery from (
+        select id, direction, author, text, citations, sent_at, delivery, possible_duplicate from (
           select * from said order by sent_at desc, place desc nulls first limit $2) newest
          order by sent_at, place nulls last
         """,

@@ -16,8 +16,18 @@ from app.rendering import JsonResponse, prefers_html, render_page
 from app.routes.ticket_stream import stream_ticket
 from app.state import DeskRequest
 from app.ticket_page import Reply, holds_link, load_view, own_path, show_json, show_page, ticket_path
+from channels.splitting import split_for
 from db.pool import UNAVAILABLE, acquire
-from db.tickets import Intake, NewWebMessage, Plan, add_person_message, add_web_message, list_plans, submit_form
+from db.tickets import (
+    Intake,
+    NewWebMessage,
+    Plan,
+    add_person_message,
+    add_web_message,
+    find_ticket,
+    list_plans,
+    submit_form,
+)
 
 CATEGORIES = {
     "technical": "Something does not work",
@@ -166,14 +176,13 @@ async def store_answer(request: DeskRequest, fields: Fields) -> None:
     form, key = check_fields(FollowUp, request, fields)
     reference = request.path_params["reference"]
     async with acquire(request.state["pool"]) as conn:
-        outcome = await add_person_message(
-            conn, reference, form.message, idempotency=uuid5(ANSWERS, f"{reference}:{key}")
-        )
-    if outcome == "missing":
-        raise Problem(404)
-    if outcome == "elsewhere":
-        raise Problem(409, "Answer this one where the customer wrote.")
+        found = await find_ticket(conn, reference)
+        if found is None:
+            raise Problem(404)
+        parts = split_for(found.channel, form.message)
+        await add_person_message(conn, reference, *parts, idempotency=uuid5(ANSWERS, f"{reference}:{key}"))
     request.state["hub"].wake(reference)
+    request.state["waker"].poke()
 
 
 ROUTES = [

@@ -80,9 +80,38 @@ def test_nothing_is_missing_once_all_is_set() -> None:
             "GMAIL_ADDRESS": "a@b.co", "GMAIL_CLIENT_ID": "i", "GMAIL_CLIENT_SECRET": "s", "GMAIL_REFRESH_TOKEN": "r",
             "GMAIL_PUBSUB_TOPIC": "projects/p/topics/t", "GMAIL_PUBSUB_SERVICE_ACCOUNT": "x@y.z",
             "TWILIO_ACCOUNT_SID": "AC1", "TWILIO_AUTH_TOKEN": "t", "TWILIO_WHATSAPP_FROM": "whatsapp:+14155238886",
+            "PUBLIC_BASE_URL": "https://desk.example.com", "APP_SECRET": "s",
         }
     )  # fmt: skip
     assert missing(settings) == []
+    assert settings.whatsapp_account is not None
+    assert settings.whatsapp_account.number == "+14155238886"
+
+
+WHATSAPP = {
+    "TWILIO_ACCOUNT_SID": "AC1", "TWILIO_AUTH_TOKEN": "t", "TWILIO_WHATSAPP_FROM": "+14155238886", "APP_SECRET": "s",
+}  # fmt: skip
+
+
+def test_address_that_twilio_cannot_reach_is_named() -> None:
+    settings = read_settings(
+        {"TWILIO_ACCOUNT_SID": "AC1", "TWILIO_AUTH_TOKEN": "t", "TWILIO_WHATSAPP_FROM": "+14155238886"}
+    )
+    assert settings.has_whatsapp
+    assert "Twilio cannot reach this machine: set PUBLIC_BASE_URL" in missing(settings)
+
+
+@pytest.mark.parametrize("unset", list(WHATSAPP))
+def test_whatsapp_is_off_while_a_part_of_it_is_unset(unset: str) -> None:
+    settings = read_settings(WHATSAPP | {unset: ""})
+    assert not settings.has_whatsapp
+    assert any(line.startswith("WhatsApp is off") and unset in line for line in missing(settings))
+
+
+@pytest.mark.parametrize("url", ["https://desk.example.com:99999", "https://desk.example.com:port", "ftp://x", "desk"])
+def test_public_address_that_cannot_be_signed_stops_the_start(url: str) -> None:
+    with pytest.raises(SettingsError, match=r"^PUBLIC_BASE_URL: must"):
+        read_settings({"PUBLIC_BASE_URL": url})
 
 
 def test_every_setting_says_what_it_is() -> None:

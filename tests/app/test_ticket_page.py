@@ -39,7 +39,7 @@ async def test_ticket_is_shown_as_promised_before_and_after_the_answer(database_
     [waiting] = before["messages"]
     assert waiting == {
         "id": waiting["id"], "direction": "inbound", "author": "customer", "text": FORM["message"], "citations": [],
-        "sent_at": waiting["sent_at"], "delivery": None,
+        "sent_at": waiting["sent_at"], "delivery": None, "possible_duplicate": False,
     }  # fmt: skip
     assert after["status"] == "answered"
     assert after["messages"][0] == waiting  # the same message, now in the log
@@ -252,3 +252,43 @@ async def test_staff_with_a_wrong_link_do_not_write_as_the_customer(database_url
         path = f"/support/ticket/{body['ticket']}/messages?token=wrong"
         assert (await desk.post(path, json={"message": "Hello"}, headers=STAFF)).status_code == 202
     assert await conn.fetchval("select author from messages") == "person"
+
+
+async def test_a_person_takes_a_conversation_over_and_gives_it_back(database_url: str, conn: Connection) -> None:
+    async with open_desk(database_url) as desk:
+        path = await submit(desk)
+        page = path.split("?")[0]
+        assert (await desk.post(f"{page}/take-over")).status_code == 401
+        assert "Take over" in (await desk.get(page, headers=STAFF | HTML)).text
+        assert "Take over" not in (await desk.get(path, headers=HTML)).text
+        taken = await desk.post(f"{page}/take-over", headers=STAFF)
+        assert (taken.status_code, taken.json()["handler"]) == (200, "human")
+        owed = await desk.post(f"{page}/hand-back", headers=STAFF)
+        assert (owed.status_code, owed.json()["detail"]) == (
+            409, "The customer's last message has no answer yet. Answer it first.",
+        )  # fmt: skip
+        await desk.post(f"{page}/messages", json={"message": "Jane here, it is done."}, headers=STAFF)
+        given = await desk.post(f"{page}/hand-back", headers=STAFF)
+        assert (given.status_code, given.json()["handler"]) == (200, "agent")
+    assert await conn.fetchval("select status from tickets") == "answered"
+
+
+@pytest.mark.parametrize(
+    ("delivery", "twice", "words"),
+    [
+        ("pending", False, "waiting to be sent"),
+        ("failed", False, "could not be delivered"),
+        ("sent", True, "perhaps twice"),
+    ],
+)
+async def test_the_team_sees_how_far_a_reply_got(
+    database_url: str, conn: Connection, delivery: str, twice: bool, words: str
+) -> None:
+    async with open_desk(database_url) as desk:
+        page = (await submit(desk)).split("?")[0]
+        await answer_waiting(conn)
+        await conn.execute("update conversations set channel = 'whatsapp'")
+        await conn.execute(
+            "update messages set delivery = $1, possible_duplicate = $2 where direction = 'outbound'", delivery, twice
+        )
+        assert words in (await desk.get(page, headers=STAFF | HTML)).text

@@ -2,7 +2,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from app.wakeup import ReplyHub, Waker, open_hub, open_waker
+from app.wakeup import Announcer, ReplyHub, Waker, open_hub, open_waker
 from db.listen import listen
 from db.pool import Pool, open_pool
 from db.queue import REPLY_CHANNEL, WORK_CHANNEL, notify
@@ -58,6 +58,57 @@ async def test_failed_poke_is_nobodys_problem() -> None:
         assert waker.task is not None
         await waker.task
         await waker.close()
+
+
+async def test_announcements_of_many_threads_go_together_and_none_is_lost(database_url: str, pool: Pool) -> None:
+    threads = [f"TF-{number}" for number in range(200)]
+    statements: list[str] = []
+    async with hear(database_url, REPLY_CHANNEL) as heard, open_pool(database_url, size=1) as own:
+        async with own.acquire() as conn:
+            conn.add_query_logger(lambda record: statements.append(record.query))
+        announcer = Announcer(own)
+        for thread in threads * 3:
+            await announcer.announce(thread)
+        await announcer.flush()
+        await wait_for(201, heard)
+    assert sorted(heard[1:]) == sorted(threads)
+    assert len(statements) == 1
+
+
+async def test_thread_that_changes_while_its_hint_is_in_flight_is_announced_again(
+    database_url: str, pool: Pool
+) -> None:
+    async with hear(database_url, REPLY_CHANNEL) as heard:
+        announcer = Announcer(pool)
+        await announcer.announce("TF-1")
+        await asyncio.sleep(0)
+        assert not announcer.wanted  # on its way: what comes now is another change
+        await announcer.announce("TF-1")
+        await announcer.announce("TF-2")
+        await announcer.flush()
+        await wait_for(4, heard)
+    assert sorted(heard[1:]) == ["TF-1", "TF-1", "TF-2"]
+
+
+async def test_announcer_whose_worker_ends_sends_what_is_left_first(database_url: str, pool: Pool) -> None:
+    async with hear(database_url, REPLY_CHANNEL) as heard:
+        announcer = Announcer(pool)
+        beside = asyncio.create_task(announcer.flush_at_the_end())
+        await asyncio.sleep(0)
+        await announcer.announce("TF-1")
+        beside.cancel()
+        await asyncio.wait([beside])
+        assert announcer.task is not None and announcer.task.done()
+        await wait_for(2, heard)
+    assert heard[1:] == ["TF-1"]
+
+
+async def test_announcement_nobody_can_carry_is_nobodys_problem() -> None:
+    async with open_pool("postgresql://desk:desk@127.0.0.1:1/none", size=1) as pool:
+        announcer = Announcer(pool)
+        await announcer.announce("TF-1")
+        await announcer.flush()
+        assert not announcer.wanted
 
 
 async def test_page_is_woken_by_its_own_ticket_only(database_url: str, pool: Pool) -> None:

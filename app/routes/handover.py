@@ -1,0 +1,46 @@
+"""A person of the team takes a conversation from the agent, or gives it back."""
+
+from collections.abc import Awaitable, Callable
+
+from starlette.responses import RedirectResponse, Response
+
+from app.access import refuse_cross_site, staff
+from app.problems import Problem
+from app.rendering import JsonResponse, prefers_html
+from app.state import DeskRequest
+from app.ticket_page import own_path
+from db.pool import Connection, acquire
+from db.tickets import hand_back, take_over
+
+OWED = "The customer's last message has no answer yet. Answer it first."
+
+
+async def take(request: DeskRequest) -> Response:
+    """POST /support/ticket/{reference}/take-over: the agent says nothing more in this conversation."""
+    return await change_handler(request, take_over)
+
+
+async def give(request: DeskRequest) -> Response:
+    """POST /support/ticket/{reference}/hand-back: 409 as long as the customer is owed an answer."""
+    return await change_handler(request, hand_back)
+
+
+async def change_handler(request: DeskRequest, change: Callable[[Connection, str], Awaitable[str]]) -> Response:
+    refuse_cross_site(request)
+    reference = request.path_params["reference"]
+    async with acquire(request.state["pool"]) as conn:
+        outcome = await change(conn, reference)
+    if outcome == "missing":
+        raise Problem(404)
+    if outcome == "waiting":
+        raise Problem(409, OWED)
+    request.state["hub"].wake(reference)
+    if prefers_html(request):
+        return RedirectResponse(own_path(request), 303)
+    return JsonResponse({"ticket": reference, "handler": "human" if change is take_over else "agent"})
+
+
+ROUTES = [
+    staff("/support/ticket/{reference}/take-over", take, ("POST",)),
+    staff("/support/ticket/{reference}/hand-back", give, ("POST",)),
+]
