@@ -56,6 +56,11 @@ class ClaimedLane:
     jobs: tuple[Job, ...]
 
     @property
+    def waited(self) -> timedelta:
+        """How long its oldest row had waited when it was claimed."""
+        return timedelta(milliseconds=self.jobs[0].waited_ms)
+
+    @property
     def job_ids(self) -> list[int]:
         return [job.id for job in self.jobs]
 
@@ -110,8 +115,8 @@ async def claim_lanes(
     """Lease up to `lanes` lanes: first those whose holder died, then by priority and age.
 
     messages: how many of a lane's messages one turn takes.
-    floor: lanes due before it are left for a later claim; None looks at all. Advancing it keeps a long-held snapshot
-    (a dump, a report) from making every claim wade through dead index entries.
+    floor: lanes due before it, and those of dead workers, are left for a later claim; None looks at all. Advancing it
+    keeps a long-held snapshot (a dump, a report) from making every claim wade through dead index entries.
     """
     rows = await conn.fetch(
         "select * from claim_lanes($1, $2, $3, $4, coalesce($5, '-infinity'::timestamptz))",
@@ -152,12 +157,17 @@ async def extend_leases(conn: Connection, *, worker: str, held: list[ClaimedLane
         with alive as (
           insert into workers (name, running) values ($1, cardinality($2::text[]))
           on conflict (name) do update set heartbeat_at = clock_timestamp(), running = excluded.running),
-        held as materialized (  -- locked in the order of their names, as everybody does who locks several
-          select l.lane from lanes l join unnest($2::text[], $3::bigint[]) as h (lane, token) using (lane, token)
-           order by l.lane for update of l)
-        update lanes l set lease_until = clock_timestamp() + $4
-          from held where l.lane = held.lane
-        returning l.lane
+        ours as materialized (
+          select l.lane from lanes l join unnest($2::text[], $3::bigint[]) as h (lane, token) using (lane, token)),
+        -- a lane that is locked is being committed by us, or taken from us: waiting for it could be a deadlock, and the
+        -- next beat will know
+        free as materialized (
+          select lane from lanes where lane in (select lane from ours) for update skip locked),
+        extended as (
+          update lanes l set lease_until = clock_timestamp() + $4
+            from free, unnest($2::text[], $3::bigint[]) as h (lane, token)
+           where l.lane = free.lane and h.lane = l.lane and h.token = l.token)
+        select lane from ours
         """,
         worker,
         [lane.lane for lane in held],

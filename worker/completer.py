@@ -38,11 +38,11 @@ class Completer:
                 async with acquire(self.pool) as conn:
                     kept = await self.finish_lanes(conn, list(batch))
             except Exception as error:  # noqa: BLE001 (each of those who wait gets it, and knows what to do)
-                answers = dict.fromkeys(batch, error)
+                for done in batch.values():
+                    settle(done, error)
             else:
-                answers = {lane: lane in kept for lane in batch}
-            for lane, done in batch.items():
-                settle(done, answers[lane])
+                for lane, done in batch.items():
+                    settle(done, lane in kept)
 
 
 def settle(done: asyncio.Future[bool], answer: bool | Exception) -> None:
