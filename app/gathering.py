@@ -13,7 +13,8 @@ from db.queue import NewWork, add_many
 
 log = logging.getLogger(__name__)
 
-AT_ONCE = 2  # batches; with one the processor idles while the disk works, and a third finds nothing left to take
+AT_ONCE = 4  # batches, the second and later ones only while those before them are stuck
+HELP_AFTER = 0.05  # seconds after which a batch counts as stuck; two at once from the start were no faster, often slower
 BATCH = 200  # rows; a longer statement would only make the first of them wait
 MOST_WAITING = 5_000  # rows in memory; whoever comes then is told to come again
 PATIENCE = 2.0  # seconds until whoever waits for a commit is told that the database cannot be had
@@ -25,14 +26,24 @@ Waiting = tuple[NewWork, "asyncio.Future[int | None]"]
 class Gatherer:
     """Stores work for many requests at once: a batch is whatever came while the ones before it were being committed.
 
-    Nothing waits for company, so a lone request is stored at once.
+    Nothing waits for company, so a lone request is stored at once. A batch that hangs, say on a row somebody has
+    locked, holds up the next ones for no longer than `help_after` seconds.
     """
 
-    def __init__(self, pool: Pool, waker: Waker, *, store: Store = add_many, at_once: int = AT_ONCE) -> None:
+    def __init__(
+        self,
+        pool: Pool,
+        waker: Waker,
+        *,
+        store: Store = add_many,
+        at_once: int = AT_ONCE,
+        help_after: float = HELP_AFTER,
+    ) -> None:
         self.pool = pool
         self.waker = waker
         self.store = store
         self.at_once = at_once
+        self.help_after = help_after
         self.waiting: deque[Waiting] = deque()
         self.running: set[asyncio.Task[None]] = set()
 
@@ -46,17 +57,26 @@ class Gatherer:
             raise Problem(503, headers={"Retry-After": "1"})
         stored: asyncio.Future[int | None] = asyncio.get_running_loop().create_future()
         self.waiting.append((work, stored))
-        if len(self.running) < self.at_once:
+        if not self.running:
+            self.start()
+        async with asyncio.timeout(PATIENCE):
+            return await stored
+
+    def start(self) -> None:
+        if self.waiting and len(self.running) < self.at_once:
             task = asyncio.create_task(self.run())
             self.running.add(task)
             task.add_done_callback(self.running.discard)
-        async with asyncio.timeout(PATIENCE):
-            return await stored
 
     async def run(self) -> None:
         """Commit batches until nothing waits."""
         while self.waiting:
-            await self.commit([self.waiting.popleft() for _ in range(min(BATCH, len(self.waiting)))])
+            batch = [self.waiting.popleft() for _ in range(min(BATCH, len(self.waiting)))]
+            help_timer = asyncio.get_running_loop().call_later(self.help_after, self.start)
+            try:
+                await self.commit(batch)
+            finally:
+                help_timer.cancel()
 
     async def commit(self, batch: list[Waiting]) -> None:
         """One statement, one commit. Where one row spoils a batch, each is stored alone."""

@@ -129,6 +129,10 @@ class Settings(BaseModel):
     twilio_api_base: WebUrl = "https://api.twilio.com"
     """Where Twilio's API is; another one for tests."""
 
+    twilio_index_lag_seconds: float = Field(default=60, ge=0, le=3_600, allow_inf_nan=False)
+    """How long Twilio's list of messages may not show yet what Twilio took. A try without an answer is repeated only
+    after it."""
+
     gmail_address: str | None = Field(default=None, pattern=r"^[^@\s]+@[^@\s]+$")
     """The mailbox that is answered."""
     gmail_client_id: str | None = None
@@ -162,6 +166,8 @@ class Settings(BaseModel):
     """Money one turn may cost; then a person gets it. Ten times a usual turn."""
     daily_budget_usd: Dollars = 5
     """Money all turns of a UTC day may cost; then the offline model answers."""
+    conversation_budget_usd: Dollars = 0.5
+    """Money one conversation may cost in a UTC day; then the offline model answers. Ten turns at their limit."""
     debounce_seconds_whatsapp: Seconds = 2
     """Quiet time before a chat burst is answered as one. Longer feels like nobody is there."""
     debounce_seconds_email: Seconds = 20

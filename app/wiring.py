@@ -1,10 +1,11 @@
 """Settings into a worker: the models, the embedder, the handlers. Only commands that need a worker import this."""
 
 import asyncio
+import gc
 import os
 import secrets
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -21,16 +22,22 @@ from agent.models.offline import OfflineModel
 from agent.models.openai import ModelEndpoint, open_openai_model
 from agent.prices import load_prices
 from agent.turn import Limits
+from app.access import make_status_url
 from app.database import Database
 from app.settings import Settings, SettingsError
 from app.wakeup import Announcer
+from channels.base import Channel
+from channels.whatsapp import open_whatsapp
 from db.listen import listen
 from db.pool import Pool
 from db.queue import WORK_CHANNEL
+from worker.deliver import Deliver
 from worker.jobs.upkeep import IndexArticle, Sweep
 from worker.loop import Worker, WorkerSettings
 from worker.schedule import run_schedule
 from worker.turn import TurnRunner
+
+COLLECT_AFTER = 10_000  # new objects; the usual 700 are less than a few turns in flight, which are no garbage
 
 
 def open_models(settings: Settings) -> tuple[Model, ...]:
@@ -93,7 +100,26 @@ def open_agent(settings: Settings) -> Agent:
     return Agent(open_models(settings), open_embedder(settings), Assessor(Classifier.load(EXAMPLES)))
 
 
-def make_turn_runner(settings: Settings, pool: Pool, agent: Agent, announcer: Announcer | None = None) -> TurnRunner:
+@asynccontextmanager
+async def open_channels(settings: Settings) -> AsyncIterator[dict[str, Channel]]:
+    """The vendors that replies are handed to, by channel; those whose settings are incomplete are left out."""
+    account = settings.whatsapp_account
+    if account is None:
+        yield {}
+        return
+    lag = timedelta(seconds=settings.twilio_index_lag_seconds)
+    status_url = partial(make_status_url, settings, "whatsapp")
+    async with open_whatsapp(account, status_url, api_base=settings.twilio_api_base, index_lag=lag) as whatsapp:
+        yield {whatsapp.name: whatsapp}
+
+
+def make_turn_runner(
+    settings: Settings,
+    pool: Pool,
+    agent: Agent,
+    announcer: Announcer | None = None,
+    channels: Mapping[str, Channel] | None = None,
+) -> TurnRunner:
     """What answers inbound messages. Whoever gives an announcer flushes it at the end."""
     host = urlsplit(settings.public_base_url).hostname
     return TurnRunner(
@@ -107,24 +133,30 @@ def make_turn_runner(settings: Settings, pool: Pool, agent: Agent, announcer: An
         ticket_prefix=settings.ticket_prefix,
         allowed_links=(host,) if host else (),
         daily_budget_usd=Decimal(str(settings.daily_budget_usd)),
+        conversation_budget_usd=Decimal(str(settings.conversation_budget_usd)),
         announce=(announcer or Announcer(pool)).announce,
+        channels=channels or {},
     )
 
 
-def make_worker(settings: Settings, database: Database, pool: Pool, agent: Agent) -> Worker:
+def make_worker(
+    settings: Settings, database: Database, pool: Pool, agent: Agent, channels: Mapping[str, Channel]
+) -> Worker:
     """A worker over an open pool. Run it with `await worker.run()`; `worker.stop()` ends it."""
     announcer = Announcer(pool)
+    lease = timedelta(seconds=settings.worker_lease_seconds)
     worker = Worker(
         pool=pool,
         handlers={
-            "inbound": make_turn_runner(settings, pool, agent, announcer),
+            "inbound": make_turn_runner(settings, pool, agent, announcer, channels),
+            "deliver": Deliver(pool, channels, settings.ticket_prefix, lease),
             "index_article": IndexArticle(pool, agent.embedder),
             "sweep": Sweep(pool),
         },
         settings=WorkerSettings(
             name=f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(2)}",
             concurrency=settings.worker_concurrency,
-            lease=timedelta(seconds=settings.worker_lease_seconds),
+            lease=lease,
             poll=timedelta(seconds=settings.poll_seconds),
         ),
     )
@@ -136,9 +168,17 @@ def make_worker(settings: Settings, database: Database, pool: Pool, agent: Agent
     return worker
 
 
+def spare_collector() -> None:
+    """What is loaded by now stays to the end, so the garbage collector need not walk over it again and again."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(COLLECT_AFTER)
+
+
 @asynccontextmanager
 async def running_worker(worker: Worker) -> AsyncIterator[asyncio.Task[None]]:
     """The worker at work for the length of the block; it is stopped and waited for at the end."""
+    spare_collector()
     task = asyncio.create_task(worker.run())
     try:
         yield task

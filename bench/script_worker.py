@@ -24,7 +24,7 @@ async def work(settings: Settings, seconds: float) -> None:
     async with (
         find_database(settings) as database,
         open_pool(database.query_url, size=POOL_SIZE) as pool,
-        running_worker(make_worker(settings, database, pool, agent)),
+        running_worker(make_worker(settings, database, pool, agent, {})),
     ):
         await stopping.wait()
 

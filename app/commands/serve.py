@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import socket
+from contextlib import AsyncExitStack
 
 from app.commands.migrate import migrate_database
 from app.database import Database, find_database
@@ -11,7 +12,7 @@ from app.main import create_app, serve
 from app.secrets_file import fill_in_secrets
 from app.settings import Settings, SettingsError, missing
 from app.stop import stop_on_signals
-from app.wiring import make_worker, open_agent, running_worker
+from app.wiring import make_worker, open_agent, open_channels, running_worker
 from db import knowledge
 from db.pool import Pool, acquire, open_pool
 
@@ -40,8 +41,10 @@ async def work_and_serve(
     settings: Settings, database: Database, pool: Pool, drawn: list[str], stopping: asyncio.Event
 ) -> None:
     app = create_app(settings, database, pool=pool)
-    worker = make_worker(settings, database, pool, open_agent(settings))
-    async with running_worker(worker) as working:
+    async with AsyncExitStack() as stack:
+        channels = await stack.enter_async_context(open_channels(settings))
+        worker = make_worker(settings, database, pool, open_agent(settings), channels)
+        working = await stack.enter_async_context(running_worker(worker))
         serving = asyncio.create_task(serve(app, settings, stopping))
         if not stopping.is_set():
             print_welcome(settings, drawn)

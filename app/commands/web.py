@@ -3,6 +3,7 @@
 import argparse
 import logging
 
+from app.collector import spare_collector
 from app.database import find_database
 from app.main import create_app, serve
 from app.settings import Settings, missing
@@ -29,5 +30,6 @@ async def run(_: argparse.Namespace, settings: Settings) -> int:
             log.warning("the database cannot be had yet", extra={"error_kind": type(error).__name__})
         for line in missing(settings):
             log.info(line)
+        spare_collector()
         await serve(app, settings, stopping)
     return 0

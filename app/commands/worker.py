@@ -7,7 +7,7 @@ import logging
 from app.database import find_database
 from app.settings import Settings
 from app.stop import stop_on_signals
-from app.wiring import make_worker, open_agent, running_worker
+from app.wiring import make_worker, open_agent, open_channels, running_worker
 from db.migrate import check_schema
 from db.pool import acquire, open_pool
 
@@ -23,10 +23,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 async def run(_: argparse.Namespace, settings: Settings) -> int:
     """Work until SIGTERM or SIGINT."""
     stopping = stop_on_signals()
-    async with find_database(settings) as database, open_pool(database.query_url, size=POOL_SIZE) as pool:
+    async with (
+        find_database(settings) as database,
+        open_pool(database.query_url, size=POOL_SIZE) as pool,
+        open_channels(settings) as channels,
+    ):
         async with acquire(pool) as conn:
             await check_schema(conn)
-        worker = make_worker(settings, database, pool, open_agent(settings))
+        worker = make_worker(settings, database, pool, open_agent(settings), channels)
         log.info("worker started", extra={"worker": worker.settings.name})
         async with running_worker(worker) as working:
             told = asyncio.create_task(stopping.wait())
