@@ -20,7 +20,7 @@ async def run(report: Report, *, quick: bool, messages: int | None = None, keep_
     """One run; every law that was broken is in the report."""
     plan = Plan(messages or 20_000, report.seed)
     if quick:
-        plan = Plan(messages or 400, report.seed, calm=2.5, rate=16, index_lag=4, true_index_lag=5)
+        plan = Plan(messages or 250, report.seed, calm=2.5, rate=14, index_lag=3, true_index_lag=4)
     outcome = await run_chaos(plan, show_progress, keeps_logs=keep_logs)
     if keep_logs:
         show_progress(f"logs and data: {outcome.folder}")

@@ -1,4 +1,4 @@
-"""The queue against the raw limit and two peers: how fast, how even, how soon it recovers. Goals 1 to 13 of its design."""
+"""The queue against the raw limit and two peers: how fast, how even, how soon it recovers."""
 
 from bench.queue import enqueue, heavy, kills, throughput, waking
 from bench.queue.ground import open_server

@@ -15,6 +15,7 @@ from agent.assess import Assessor
 from agent.classify import EXAMPLES, Classifier
 from agent.turn import Limits
 from app.wakeup import Announcer, Waker
+from app.wiring import spare_collector
 from bench.ground import fresh_pool, percentile, submit_forms
 from bench.in_flight import run_in_flight
 from bench.report import Report
@@ -61,6 +62,7 @@ async def run_at_once(report: Report, count: int) -> None:
         counter = Counter()
         await counter.attach(pool, CONNECTIONS)
         bench = Bench(pool, Waker(pool), Announcer(pool))
+        spare_collector()  # as every worker does
         runner = make_runner(pool, bench.announcer)
         await bench.measure(60, AT_ONCE, runner.run)
         plain, real, latencies = [], [], []
@@ -186,7 +188,7 @@ async def plain_turn(pool: Pool, announcer: Announcer, lane: ClaimedLane) -> Non
         outcome="acknowledged",
         last_step=plain_step(3),
         effects=[{"kind": "assess", "category": "general", "priority": 4, "priority_why": ""}],
-        reply={"body": "Thank you for writing.", "kind": "acknowledgement", "citations": [], "delivery": "sent"},
+        reply={"bodies": ["Thank you for writing."], "kind": "acknowledgement", "citations": [], "delivery": "sent"},
         timings_ms={"waiting": 1, "thinking": 1},
     )
     async with pool.acquire() as conn:

@@ -16,6 +16,8 @@ REFUSED = (
 )
 """The database answers and says no: somebody must change an address, a password, a right or the server."""
 
+PATIENCE = 10.0  # seconds; counting a backlog of a million takes a few, and whoever asks how bad it is must be told
+
 
 @dataclass(frozen=True, slots=True)
 class Footing:
@@ -143,19 +145,23 @@ async def load_footing(conn: Connection) -> Footing:
                      order by run_at limit 1) due where due.run_at <= now()) as queue_due_seconds,
                (select count(*) from messages where delivery = 'unknown') as in_doubt,
                (select count(*) from dead_letters) as dead_letters
-        """
+        """,
+        timeout=PATIENCE,
     )
     return Footing(**row)  # type: ignore[arg-type]  # a select without from always has its row
 
 
 async def list_queue(conn: Connection) -> list[dict[str, Any]]:
     """The view queue_overview: one row per kind and priority."""
-    return [dict(row) for row in await conn.fetch("select * from queue_overview order by priority, kind")]
+    rows = await conn.fetch("select * from queue_overview order by priority, kind", timeout=PATIENCE)
+    return [dict(row) for row in rows]
 
 
 async def list_alarms(conn: Connection) -> list[Alarm]:
     """The view alarms: what is wrong now, what needs a person first, then the oldest."""
-    rows = await conn.fetch("select alarm, about, needs_person, since, value, unit, detail, what_to_do from alarms")
+    rows = await conn.fetch(
+        "select alarm, about, needs_person, since, value, unit, detail, what_to_do from alarms", timeout=PATIENCE
+    )
     return [Alarm(**row) for row in rows]
 
 
@@ -200,5 +206,6 @@ async def list_neglected(conn: Connection, *, limit: int = 50) -> list[Waiting]:
           from waiting_customers where is_unseen or is_overdue order by waiting_since limit $1
         """,
         limit,
+        timeout=PATIENCE,
     )
     return [Waiting(**row) for row in rows]

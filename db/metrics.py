@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from db.health import PATIENCE
 from db.pool import Connection
 
 
@@ -41,7 +42,9 @@ class Gauge:
 
 async def list_channel_metrics(conn: Connection, *, hours: int) -> list[ChannelMetrics]:
     """Every channel, then `total`, over the last so many hours."""
-    rows = await conn.fetch("select * from channel_metrics_since(now() - make_interval(hours => $1))", hours)
+    rows = await conn.fetch(
+        "select * from channel_metrics_since(now() - make_interval(hours => $1))", hours, timeout=PATIENCE
+    )
     return [ChannelMetrics(**row) for row in rows]
 
 
@@ -49,6 +52,7 @@ async def list_gauges(conn: Connection) -> list[Gauge]:
     """What is worth an alarm: the queue, the workers, who waits, the breakers, and the turns of the last day."""
     rows = await conn.fetch(
         """
+        with wrong as materialized (select alarm, needs_person from alarms)
         select 'queue_messages' as name, kind as label, waiting::float8 as value
           from (select kind, sum(waiting) as waiting from queue_overview group by kind) q
         union all select 'queue_oldest_seconds', '',
@@ -59,12 +63,16 @@ async def list_gauges(conn: Connection) -> list[Gauge]:
         union all select 'customers_waiting', '', count(*) from waiting_customers
         union all select 'customers_unseen', '', count(*) from waiting_customers where is_unseen
         union all select 'customers_overdue', '', count(*) from waiting_customers where is_overdue
+        union all select 'deliveries_in_doubt', '', count(*) from messages where delivery = 'unknown'
+        union all select 'alarms', alarm, count(*) from wrong group by alarm
+        union all select 'alarms_for_a_person', '', count(*) from wrong where needs_person
         union all select 'provider_open', provider, (state = 'open')::int from provider_health
         union all select 'turns_last_day', outcome, count(*) from agent_metrics
                    where finished_at > now() - interval '1 day' and not is_test group by outcome
         union all select 'spend_today_usd', '', coalesce(sum(level), 0) from quotas
                    where key = 'spend:' || to_char(now() at time zone 'UTC', 'YYYY-MM-DD')
         order by 1, 2
-        """
+        """,
+        timeout=PATIENCE,
     )
     return [Gauge(**row) for row in rows]

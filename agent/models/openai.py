@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import httpx2
 import openai
+import orjson
 
 from agent.models.base import ModelFailure, ModelReply, ModelRequest, Usage
 from agent.models.chat_wire import CHAT
@@ -101,7 +102,7 @@ class OpenAIModel:
         """One HTTP exchange. The reply stays unparsed: servers differ more than the SDK's types allow."""
         body = self.wire.build_body(request, self.options)
         try:
-            return await self.client.post(self.wire.path, cast_to=httpx2.Response, body=body)
+            return await self.client.post(self.wire.path, cast_to=httpx2.Response, content=orjson.dumps(body))
         except openai.APIStatusError as error:
             raise self.read_refusal(error, body) from error
         except openai.APITimeoutError as error:

@@ -164,7 +164,7 @@ def make_member(kind: str, number: int, settings: dict[str, str], folder: Path) 
         number,
         settings,
         folder / f"{kind}-{number}.log",
-        ("-m", "app", kind) if kind == "web" else ("/tmp/plan/v_worker.py",),
+        ("-m", "app", kind),
     )
 
 

@@ -36,25 +36,28 @@ class Havoc:
     commits_back: list[float] = field(default_factory=list)
     """Seconds from Postgres taking connections again to the first acknowledged message."""
     rng: random.Random = field(default_factory=random.Random)
+    is_postgres_down: bool = False
     under_way: set[asyncio.Task[None]] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.rng = random.Random(self.plan.seed + 2)
 
     async def run(self) -> None:
-        """Never returns. A blow is dealt with beside the next ones, so that they overlap."""
+        """Never returns. Each kind of blow comes once first; the next does not wait until the one before is over."""
+        first = self.rng.sample(list(WEIGHTS), len(WEIGHTS))
         while True:
             await asyncio.sleep(self.rng.expovariate(1 / self.plan.calm))
-            [blow] = self.rng.choices(list(WEIGHTS), list(WEIGHTS.values()))
-            self.begin(blow)
+            [later] = self.rng.choices(list(WEIGHTS), list(WEIGHTS.values()))
+            self.begin(first.pop() if first else later)
 
     def begin(self, blow: str) -> None:
         """Strike, unless the only possible victims are being dealt with already."""
         kind = {KILL_WEB: "web", DEPLOY: self.rng.choice(("web", "worker"))}.get(blow, "worker")
         member = self.rng.choice(self.fleet.list_kind(kind))
-        if blow == KILL_POSTGRES:
+        if blow == KILL_POSTGRES and not self.is_postgres_down:
+            self.is_postgres_down = True
             self.start(blow, self.kill_postgres())
-        elif not member.is_busy:
+        elif blow != KILL_POSTGRES and not member.is_busy:
             member.is_busy = True
             acts: dict[str, Callable[[Member], Coroutine[Any, Any, None]]] = {
                 KILL_WEB: self.kill, KILL_WORKER: self.kill_worker, STOP_WORKER: self.stop_worker, DEPLOY: self.deploy,
@@ -124,15 +127,10 @@ class Havoc:
         await member.start()
 
     async def kill_postgres(self) -> None:
-        if any(task.get_name() == KILL_POSTGRES for task in self.under_way):
-            self.blows[KILL_POSTGRES] -= 1
-            return
-        task = asyncio.current_task()
-        assert task is not None  # noqa: S101 (we run in one)
-        task.set_name(KILL_POSTGRES)
         self.postgres.kill(with_backends=self.rng.random() < 0.5)
         await asyncio.sleep(self.rng.random() * 2)
         await self.postgres.start()
+        self.is_postgres_down = False
         await self.measure_commit(time.time())
 
     async def measure_commit(self, ready_at: float) -> None:

@@ -1,4 +1,4 @@
-"""Who we are compared with: the barest loop over Postgres, and two queues from the registry (requirements-bench.txt)."""
+"""Who we are compared with: the barest loop over Postgres, and two queues of requirements-bench.txt."""
 
 import importlib
 import json

@@ -13,7 +13,7 @@ from db.queue import ClaimedLane
 class Slow(Together):
     """Takes an hour."""
 
-    async def run(self, lane: ClaimedLane) -> None:
+    async def run(self, _: ClaimedLane) -> None:
         await asyncio.sleep(3600)
 
 

@@ -105,7 +105,7 @@ begin
       cross join lateral (select * from message_queue m where m.lane = l.lane order by m.id limit message_limit) q
      order by l.lane, q.id;
 end $$;
-comment on function claim_lanes(text, int, int, interval, timestamptz) is 'Leases up to so many lanes for a worker and returns what waits in them, oldest first; no lane whose run_at lies before floor, so that a long-held snapshot cannot make the claim wade through dead rows.';
+comment on function claim_lanes(text, int, int, interval, timestamptz) is 'Leases up to so many lanes for a worker and returns what waits in them, oldest first. With a floor only lanes whose run_at is not before it, and none of a dead worker''s, so that a long-held snapshot cannot make the claim wade through dead index entries.';
 
 create or replace function release_lane(in_lane text, in_token bigint, pause interval, failure text, tries int default null,
                              is_try boolean default true)

@@ -37,7 +37,7 @@ select c.id, k.reference, split_part(l.lane, ':', 1), c.customer_id, q.created_a
   left join conversations c on c.channel = split_part(l.lane, ':', 1) and c.thread_key = substr(l.lane, strpos(l.lane, ':') + 1)
   left join lateral (select * from tickets t where t.conversation_id = c.id order by t.created_at desc limit 1) k on true
   cross join lateral (select i.created_at from message_queue i
-                       where i.lane = l.lane and i.kind = 'inbound' and i.payload->>'is_test' is distinct from 'true'
+                       where i.lane = l.lane and i.kind = 'inbound'
                          and not exists (select from messages m where m.conversation_id = c.id and m.author = 'person' and m.sent_at > i.created_at)
                        order by i.id limit 1) q
  where l.pending > 0 and c.waiting_since is null and c.is_test is not true
@@ -46,7 +46,7 @@ union all
 select c.id, k.reference, split_part(d.lane, ':', 1), c.customer_id, d.created_at, 'nobody', null, null, k.priority, 'dead_letter',
        d.attempts, d.error, true, true
   from (select distinct on (g.lane) g.* from dead_letters g
-         where g.kind = 'inbound' and g.payload->>'is_test' is distinct from 'true'
+         where g.kind = 'inbound'
            and not exists (select from messages m where m.channel = g.payload->>'channel' and m.external_id = g.payload->>'external_id')
            and not exists (select from message_queue q where q.lane = g.lane and q.kind = 'inbound')
          order by g.lane, g.id) d

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from agent.models.base import ModelFailure
+from agent.models.connections import open_http_client
 from agent.models.openai import ModelEndpoint, OpenAIModel, Wire, open_openai_model
 from tests.agent.samples import WIRES, ask, said
 
@@ -71,12 +72,20 @@ async def stay_silent_once(peer: Peer, writer: asyncio.StreamWriter) -> None:
         await answer(peer, writer)
 
 
+async def reset_or_stay_silent(peer: Peer, writer: asyncio.StreamWriter) -> None:
+    if peer.requests == 1:
+        await reset(peer, writer)
+    elif peer.requests > 2:
+        await answer(peer, writer)
+
+
 @asynccontextmanager
-async def connect(wire: Wire, behave: Behaviour) -> AsyncIterator[tuple[OpenAIModel, Peer]]:
+async def connect(wire: Wire, behave: Behaviour, *, connections: int = 8) -> AsyncIterator[tuple[OpenAIModel, Peer]]:
     peer = Peer(wire, behave)
     server = await asyncio.start_server(peer.serve, "127.0.0.1")
     port = server.sockets[0].getsockname()[1]
-    model = open_openai_model(ModelEndpoint(f"http://127.0.0.1:{port}/v1", "k", "m", wire))
+    endpoint = ModelEndpoint(f"http://127.0.0.1:{port}/v1", "k", "m", wire)
+    model = open_openai_model(endpoint, http_client=open_http_client(connections))
     try:
         yield model, peer
     finally:
@@ -90,6 +99,41 @@ async def test_one_connection_serves_one_call_after_the_other(wire: Wire) -> Non
     async with connect(wire, answer) as (model, peer):
         replies = [await model.reply(ask()) for _ in range(3)]
     assert (len(replies), peer.requests, peer.connections) == (3, 3, 1)
+
+
+@both
+async def test_calls_at_once_each_have_a_connection_which_later_calls_use_again(wire: Wire) -> None:
+    async with connect(wire, answer) as (model, peer):
+        for _ in range(3):
+            await asyncio.gather(*(model.reply(ask()) for _ in range(5)))
+    assert (peer.requests, peer.connections) == (15, 5)
+
+
+@both
+async def test_calls_beyond_the_connections_wait_for_each_other(wire: Wire) -> None:
+    async with connect(wire, answer, connections=2) as (model, peer):
+        replies = await asyncio.gather(*(model.reply(ask()) for _ in range(7)))
+    assert (len(replies), peer.requests, peer.connections) == (7, 7, 2)
+
+
+@both
+async def test_failed_and_cancelled_calls_give_their_connection_back(wire: Wire) -> None:
+    async with connect(wire, reset_or_stay_silent, connections=1) as (model, peer):
+        with pytest.raises(ModelFailure):
+            await model.reply(ask())
+        with pytest.raises(ModelFailure):
+            await model.reply(ask(seconds=0.2))
+        assert (await model.reply(ask())).items
+    assert peer.requests == 3
+
+
+async def test_behind_a_proxy_calls_go_through_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with connect("chat", answer) as (model, peer):
+        monkeypatch.setenv("http_proxy", str(model.client.base_url.copy_with(path="/")))
+        away = open_openai_model(ModelEndpoint("http://model.invalid/v1", "k", "m"))
+        assert (await away.reply(ask())).items
+        await away.aclose()
+    assert peer.requests == 1
 
 
 @both

@@ -94,9 +94,7 @@ WHATSAPP = {
 
 
 def test_address_that_twilio_cannot_reach_is_named() -> None:
-    settings = read_settings(
-        {"TWILIO_ACCOUNT_SID": "AC1", "TWILIO_AUTH_TOKEN": "t", "TWILIO_WHATSAPP_FROM": "+14155238886"}
-    )
+    settings = read_settings(WHATSAPP)
     assert settings.has_whatsapp
     assert "Twilio cannot reach this machine: set PUBLIC_BASE_URL" in missing(settings)
 

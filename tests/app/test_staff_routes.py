@@ -176,6 +176,7 @@ async def test_gauges_are_prometheus_text(database_url: str) -> None:
     assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
     assert 'deskhand_queue_messages{kind="inbound"} 1\n' in answer.text
     assert "# TYPE deskhand_customers_unseen gauge\ndeskhand_customers_unseen 0\n" in answer.text
+    assert 'deskhand_alarms{alarm="no_worker"} 1\n' in answer.text
     for line in answer.text.splitlines():
         assert line.startswith("#") or len(line.rsplit(" ", 1)) == 2
 
@@ -184,9 +185,12 @@ async def test_health_asks_for_a_person_when_one_is_needed(database_url: str, co
     async with open_desk(database_url) as desk:
         body = await ask(desk, "/health/detailed", 503)
         assert any("worker" in trouble for trouble in body["needs_attention"])
+        [alarm] = body["alarms"]
+        assert (alarm["alarm"], alarm["needs_person"], alarm["since"]) == ("no_worker", True, None)
+        assert "python -m app worker" in alarm["what_to_do"]
         await conn.execute("insert into workers (name) values ('w')")
         body = await ask(desk, "/health/detailed")
-        assert body["status"] == "ok"
+        assert (body["status"], body["alarms"]) == ("ok", [])
         assert {"database", "schema", "queue", "workers", "channels", "providers", "embedder", "waiting"} <= set(body)
         assert body["schema"]["version"] == body["schema"]["expected"]
         await submit(desk)
@@ -194,6 +198,18 @@ async def test_health_asks_for_a_person_when_one_is_needed(database_url: str, co
         body = await ask(desk, "/health/detailed", 503)
         assert body["waiting"][0]["is_unseen"]
         assert (await desk.get("/health")).json() == {"status": "ok"}
+
+
+async def test_an_alarm_that_can_wait_is_shown_but_calls_nobody(database_url: str, conn: Connection) -> None:
+    await conn.execute(
+        "insert into workers (name, heartbeat_at) values ('w', now()), ('gone', now() - interval '2 minutes')"
+    )
+    async with open_desk(database_url) as desk:
+        body = await ask(desk, "/health/detailed")
+    assert body["needs_attention"] == []
+    [alarm] = body["alarms"]
+    assert (alarm["about"], alarm["needs_person"]) == ("gone", False)
+    assert alarm["since"] == next(one["heartbeat_at"] for one in body["workers"] if one["name"] == "gone")
 
 
 async def count_rows(conn: Connection) -> dict[str, int]:

@@ -98,7 +98,8 @@ async def test_announcer_whose_worker_ends_sends_what_is_left_first(database_url
         await announcer.announce("TF-1")
         beside.cancel()
         await asyncio.wait([beside])
-        assert announcer.task is not None and announcer.task.done()
+        assert announcer.task is not None
+        assert announcer.task.done()
         await wait_for(2, heard)
     assert heard[1:] == ["TF-1"]
 

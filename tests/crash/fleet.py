@@ -20,9 +20,13 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from agent.grounding import Evidence, ReplyDraft, check_reply
+from app.rendering import load_templates
 from tests.crash.life import watched_steps
 from tests.crash.lives import live_as_web, live_as_worker
+from tests.crash.model import ANSWER
 from tests.crash.world import World
+from tests.fakes import ASSESSOR
 
 Living = Callable[[World, asyncio.Event], Coroutine[Any, Any, None]]
 LIVES: dict[str, Living] = {"worker": live_as_worker, "web": live_as_web}
@@ -139,12 +143,22 @@ def read_orders() -> list[dict[str, Any]] | None:
     return orders
 
 
+def warm_up() -> None:
+    """What a process does once, done before there are any: expressions are compiled, word lists are read."""
+    question = "Something about my boards (case1)"
+    ASSESSOR.assess([question], previous=[], language=None, category_hint=None)
+    evidence = Evidence({}, (question,), frozenset(), "Tidefern", ("localhost",), 1600, "en")
+    check_reply(ReplyDraft(ANSWER, (), "acknowledgement", "en"), evidence)
+    load_templates()
+    gc.collect()
+    gc.freeze()
+
+
 def main() -> None:
     """Keep fleets as told on standard input, until that ends."""
     sys.stdin = os.fdopen(0, closefd=False)
     logging.disable(logging.CRITICAL)
-    gc.collect()
-    gc.freeze()
+    warm_up()
     fleets: dict[int, Children] = {}
     while (orders := read_orders()) is not None:
         for order in orders:

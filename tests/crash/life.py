@@ -85,13 +85,21 @@ class Life:
             await asyncio.sleep(0.02)
 
     async def find_due(self, conn: Connection) -> Case | None:
-        """A case that something is to happen to before its lane is claimed, once that is due."""
-        armed = {case.key for case in self.world.cases if (hit := self.world.find_next(case)) and hit.step == "claim"}
-        if not armed:
-            return None
-        rows = await conn.fetch("select lane from lanes where pending > 0 and lease_until is null and run_at <= now()")
-        due = (self.world.find_case(row["lane"]) for row in rows)
-        return next((case for case in due if case is not None and case.key in armed), None)
+        """A case that something is to happen to before its lane is claimed, once that is due, or in a moment."""
+        if any(self.is_armed(case) for case in self.world.cases):
+            rows = await conn.fetch(
+                """
+                select lane from lanes where pending > 0 and run_at < now() + interval '0.5 seconds'
+                   and coalesce(lease_until, now()) < now() + interval '0.5 seconds'
+                """
+            )
+            due = (self.world.find_case(row["lane"]) for row in rows)
+            return next((case for case in due if case is not None and self.is_armed(case)), None)
+        return None
+
+    def is_armed(self, case: Case) -> bool:
+        hit = self.world.find_next(case)
+        return hit is not None and hit.place in (("claim", "before"), ("claim", "amid"))
 
     async def find_owner(self, conn: Connection, lanes: list[ClaimedLane]) -> Case | None:
         """Whose lane was claimed. There is at most one: these workers have one lane in hand at a time."""
@@ -140,12 +148,15 @@ def watch_claim(original: Watched) -> Watched:
         if life is None:
             lanes: list[ClaimedLane] = await original(conn, **kwargs)
             return lanes
-        if due := await life.find_due(conn):
+        while due := await life.find_due(conn):  # again, when another life was quicker to end there
             life.case = due
-        if life.is_next("claim", "before") or life.is_next("claim", "amid"):
-            return list(await watched(conn, **kwargs))
+            await life.reach("claim", "before")
+            if life.is_next("claim", "amid"):
+                return list(await watched(conn, **kwargs))
         lanes = await original(conn, **kwargs)
         life.case = await life.find_owner(conn, lanes)
+        if life.case is not None and lanes[0].jobs[0].kind == "inbound":
+            life.world.note(life.case, "claimed")
         await life.reach("claim", "after")
         return lanes
 
@@ -206,7 +217,8 @@ def watched_steps() -> Iterator[None]:
     """Every step can be the last one for those who live a Life, inside of the block."""
     originals = [(owner, name, getattr(owner, name)) for owner, name, _ in WATCHED]
     for (owner, name, original), (_, _, wrap) in zip(originals, WATCHED, strict=True):
-        setattr(owner, name, wrap(original))
+        if not hasattr(original, "__wrapped__"):  # else somebody around us watches already
+            setattr(owner, name, wrap(original))
     try:
         yield
     finally:

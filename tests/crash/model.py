@@ -8,7 +8,9 @@ from tests.crash.points import Case
 from tests.crash.world import World
 
 ANSWER = "Thank you for writing to us."
-STEPS = 2
+LONG_ANSWER = (ANSWER + " ") * 80
+"""Two parts on every channel but the page."""
+STEPS = 3
 
 
 class CaseModel:
@@ -22,12 +24,12 @@ class CaseModel:
     async def reply(self, request: ModelRequest) -> ModelReply:
         """The next step of the script. Raises RuntimeError as often as a case needs a turn that fails."""
         case = next(case for case in self.world.cases if is_about(case, request))
-        asked_before = self.world.note_asked(case)
+        asked_before = self.world.note(case, "asked")
         await asyncio.sleep(self.world.thinks)
         if asked_before < sum(hit.step == "release" for hit in case.hits):
             raise RuntimeError("a turn that fails")
         step = sum(isinstance(item, ToolResult) for item in request.items)
-        return ModelReply(self.name, (play(step),))
+        return ModelReply(self.name, (play(step, ANSWER if case.parts == 1 else LONG_ANSWER),))
 
 
 def is_about(case: Case, request: ModelRequest) -> bool:
@@ -35,10 +37,12 @@ def is_about(case: Case, request: ModelRequest) -> bool:
     return any(line.text.endswith(f"({case.key})") for line in request.brief.burst)
 
 
-def play(step: int) -> Item:
+def play(step: int, answer: str) -> Item:
     if step == 0:
         name, arguments = "search_knowledge_base", {"query": "boards", "category": None}
+    elif step == 1:
+        name, arguments = "get_customer_history", {"scope": "open_tickets"}
     else:
         fields = {"citations": [], "kind": "acknowledgement", "resolves": False, "language": "en"}
-        name, arguments = "send_response", {"body": ANSWER, **fields}
+        name, arguments = "send_response", {"body": answer, **fields}
     return ToolCall(f"call{step}", name, json.dumps(arguments))

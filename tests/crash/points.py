@@ -1,6 +1,6 @@
 """Where a process can die: before, amid or after each thing the product calls on the way of a message."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -75,6 +75,10 @@ POINTS = {point.words: point for point in (*TAKING_IN, *THINKING, *DRAFTING, *SE
 
 UNTAKEN = {("begin", "amid"), ("begin", "after"), ("draft", "before"), ("draft", "after"), ("send", "before")}
 """Where it is written down that a send may be under way, and the vendor has nothing."""
+ONCE = {("commit", "after"), ("announce", "before"), ("announce", "after")}
+"""What is behind a turn that was committed never comes again."""
+ONCE_A_PART = {("draft", "after"), ("send", "amid"), ("send", "after"), ("end", "after")}
+"""What comes once for every message to the vendor; a reply in two parts passes it twice."""
 TAKEN = {("send", "amid"), ("send", "after"), ("end", "before"), ("end", "amid")}
 """Where the vendor has it, and that is not written down."""
 
@@ -100,11 +104,12 @@ class Case:
     name: str
     channel: str
     hits: tuple[Hit, ...]
+    parts: int = 1
+    """Messages to the vendor that the reply is."""
 
-    def count(self, places: Iterable[tuple[str, str]]) -> int:
+    def count(self, places: Container[tuple[str, str]]) -> int:
         """How many of the hits are at one of these places."""
-        wanted = set(places)
-        return sum(hit.place in wanted for hit in self.hits)
+        return sum(hit.place in places for hit in self.hits)
 
     @property
     def may_end_silent(self) -> bool:
@@ -124,12 +129,13 @@ class Case:
         return slept and self.channel == "whatsapp"
 
 
-def make_case(key: str, channel: str, *hits: tuple[Point, Way]) -> Case:
+def make_case(key: str, channel: str, *hits: tuple[Point, Way], parts: int = 1) -> Case:
     """A case with its name: `kill -9 after the vendor took it, twice, whatsapp`."""
     words = [f"{WORDS[way]} {point.words}" for point, way in hits]
     told = f"{words[0]}, twice" if len(words) == 2 and len(set(words)) == 1 else ", then ".join(words)
+    told = told if parts == 1 else f"{told}, {parts} parts"
     made = tuple(Hit(point.step, point.moment, way) for point, way in hits)
-    return Case(key, f"{told or 'nothing happens'}, {channel}", channel, made)
+    return Case(key, f"{told or 'nothing happens'}, {channel}", channel, made, parts)
 
 
 def at(words: str, way: Way = "crash") -> tuple[Point, Way]:

@@ -1,12 +1,10 @@
 """A process dies at every point of a message's way, once and twice: each customer gets exactly one answer."""
 
-from itertools import count
-
 import pytest
 
 from tests.crash.fleet import ForkServer, fleet_in_process
 from tests.crash.matrix import Desk
-from tests.crash.points import DRAFTING, SENDING, THINKING, Case, Point, Way, at, make_case
+from tests.crash.points import DRAFTING, ONCE, ONCE_A_PART, SENDING, THINKING, Case, Point, Way, at, make_case
 
 CHANNELS = ["web", "whatsapp", "drafts", "mute"]
 POINTS: dict[str, tuple[Point, ...]] = {
@@ -16,20 +14,37 @@ POINTS: dict[str, tuple[Point, ...]] = {
     "mute": (*THINKING, *SENDING),
 }
 TOOK = "after the vendor took it"
+MAKING_GOOD = ("before looking it up", "after looking it up", "before recording that it was sent")
 
 
 def list_cases(channel: str, way: Way) -> list[Case]:
     """Every point of a channel once and, unless it is one of chance, twice; and deaths while a death is made good."""
-    keys = (f"case{number}" for number in count(1))
     cases = []
     for point in POINTS[channel]:
-        cases.append(make_case(next(keys), channel, (point, way)))
-        if point.moment != "amid" or point.step == "send":
-            cases.append(make_case(next(keys), channel, (point, way), (point, way)))
+        cases.append([(point, way)])
+        if recurs(point, channel):
+            cases.append([(point, way), (point, way)])
     if channel in ("whatsapp", "drafts"):
-        for words in ("before looking it up", "after looking it up", "before recording that it was sent"):
-            cases.append(make_case(next(keys), channel, at(TOOK, way), at(words, way)))
-    return cases
+        cases += [[at(TOOK, way), at(words, way)] for words in MAKING_GOOD]
+    numbered = [make_case(f"case{number}", channel, *hits) for number, hits in enumerate(cases, start=1)]
+    return numbered + list_long_cases(channel, way, first=len(cases) + 1)
+
+
+def recurs(point: Point, channel: str) -> bool:
+    """Whether whoever takes over comes by here again, with certainty."""
+    is_tried_again = channel != "mute" or point.words != "before the request to the vendor"
+    return point.moment != "amid" and (point.step, point.moment) not in ONCE | ONCE_A_PART and is_tried_again
+
+
+def list_long_cases(channel: str, way: Way, *, first: int) -> list[Case]:
+    """A reply in two parts, and a death at each."""
+    points = [point for point in POINTS[channel] if (point.step, point.moment) in ONCE_A_PART]
+    if channel == "mute":
+        points = [point for point in points if point.step == "end"]  # after any other the rest waits for a person
+    return [
+        make_case(f"case{number}", channel, (point, way), (point, way), parts=2)
+        for number, point in enumerate(points, start=first)
+    ]
 
 
 async def run(desk: Desk, cases: list[Case], server: ForkServer | None) -> list[str]:
@@ -48,3 +63,19 @@ async def test_one_answer_whenever_a_worker_crashes(desk: Desk, channel: str) ->
 @pytest.mark.parametrize("channel", CHANNELS)
 async def test_one_answer_whenever_a_worker_is_killed(desk: Desk, fork_server: ForkServer, channel: str) -> None:
     assert await run(desk, list_cases(channel, "kill"), fork_server) == []
+
+
+STOPS = (
+    "after claiming the lane", "after opening the turn", "before searching", "before journalling a step",
+    "before committing the turn", "before marking it as being sent", "after marking it as being sent",
+    "before keeping the draft's id", "after keeping the draft's id", "before the request to the vendor", TOOK,
+    "before recording that it was sent",
+)  # fmt: skip
+
+
+async def test_one_answer_whenever_a_worker_stands_still_for_longer_than_its_lease(
+    desk: Desk, fork_server: ForkServer
+) -> None:
+    wanted = [(channel, point) for channel in CHANNELS for point in POINTS[channel] if point.words in STOPS]
+    cases = [make_case(f"case{n}", channel, (point, "stop")) for n, (channel, point) in enumerate(wanted, start=1)]
+    assert await run(desk, cases, fork_server) == []

@@ -21,7 +21,7 @@ class World:
     cases: tuple[Case, ...]
     lanes: dict[str, str]
     """Lane to the key of its case."""
-    lease: float = 2
+    lease: float = 3
     index_lag: float = 0.5
     """How long whatsapp's no is not believed."""
     poll: float = 0.1
@@ -37,7 +37,7 @@ class World:
     def load(cls, text: str) -> "World":
         fields: dict[str, Any] = json.loads(text)
         fields["cases"] = tuple(
-            Case(case["key"], case["name"], case["channel"], tuple(Hit(**hit) for hit in case["hits"]))
+            Case(**{**case, "hits": tuple(Hit(**hit) for hit in case["hits"])})
             for case in fields["cases"]
         )
         return cls(**fields)
@@ -75,14 +75,16 @@ class World:
     def hit_file(self, case: Case, number: int) -> Path:
         return Path(self.folder) / f"{case.key}.hit{number}"
 
-    def note_asked(self, case: Case) -> int:
-        """Count one request to the model; returns how many came before it."""
-        file = Path(self.folder) / f"{case.key}.asked"
-        with file.open("ab") as count:
+    def note(self, case: Case, what: str) -> int:
+        """Count that something happened to a case; returns how often it had before."""
+        with self.note_file(case, what).open("ab") as count:
             count.write(b".")
             return count.tell() - 1
 
-    def count_asked(self, case: Case) -> int:
-        """How often the model was asked."""
-        file = Path(self.folder) / f"{case.key}.asked"
+    def count(self, case: Case, what: str) -> int:
+        """How often it happened."""
+        file = self.note_file(case, what)
         return file.stat().st_size if file.exists() else 0
+
+    def note_file(self, case: Case, what: str) -> Path:
+        return Path(self.folder) / f"{case.key}.{what}"

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-from db import deliveries, escalations, queue, tickets, turns
+from db import dead_letters, deliveries, escalations, queue, tickets, turns
 from db.deliveries import Absence
 from db.pool import Connection
 from db.queue import NewWork
@@ -37,7 +37,6 @@ class Desk:
         self.steps: Counter[UUID] = Counter()
         self.given_up: set[str] = set()
         self.requeued: set[str] = set()
-        self.submissions: dict[str, NewWebMessage] = {}
         self.now = Snapshot([], [], [], [], [], [], [])
 
     def holds(self, hand: Hand) -> bool:
@@ -107,14 +106,20 @@ class Desk:
         outcome = (await tickets.add_web_message(self.conn, message)).outcome
         if outcome == "accepted":
             talk.words.append(message.external_id)
-            self.submissions[message.external_id] = message
         return outcome
 
     async def write_vendor(self, talk: Talk, key: str, text: str, *, in_batch: bool) -> bool:
         """Whether it was new."""
         who = {"kind": "phone", "value": talk.thread_key, "proof": "provider", "name": "Ana Lima", "plan": None}
-        payload = {"version": 1, "channel": talk.channel, "thread_key": talk.thread_key, "external_id": key, "body": text}
-        payload |= {"subject": "", "category": None, "trust": 3, "sent_at": datetime.now(UTC), "customer": who}
+        payload = {
+            "version": 1,
+            "channel": talk.channel,
+            "thread_key": talk.thread_key,
+            "external_id": key,
+            "body": text,
+        }
+        payload |= {"subject": "", "category": None, "trust": 3, "sent_at": datetime.now(UTC)}
+        payload |= {"customer": who}
         work = NewWork(talk.lane, "inbound", payload, f"{talk.channel}:{key}")
         if in_batch:  # as it comes when a vendor sends everything twice
             first, second = await queue.add_many(self.conn, [work, work])
@@ -159,13 +164,28 @@ class Desk:
         if kept:
             self.seen["buried"] += 1
             self.superseded[hand.lane.lane] = 0
+            if hand.is_turn:
+                self.call_for(hand)
         self.free(hand)
 
+    def call_for(self, hand: Hand) -> None:
+        """What was given up is in the log too, and a person has it."""
+        self.given_up |= {job.payload["external_id"] for job in hand.lane.jobs}
+        self.find_talk(hand.lane.lane).is_called = True
+
     async def requeue(self, letter: Row) -> None:
-        assert await queue.requeue_dead(self.conn, letter["id"])
+        """The letter is queued again; where a person was only called for it, the agent has the conversation again."""
+        assert await dead_letters.revive_dead(self.conn, letter["id"])
         self.seen["requeued"] += 1
+        before = await self.observe()
         if letter["kind"] == "deliver":
             self.requeued.add(letter["payload"]["message_id"])
+            return
+        talk = self.find_talk(letter["lane"])
+        was, conversation = before.find_conversation(talk), self.now.find_conversation(talk)
+        if was and conversation and (was["handler"], conversation["handler"]) == ("human", "agent"):
+            talk.is_called, talk.interventions = False, talk.interventions + 1
+            self.seen["revived"] += 1
 
     # What workers do with turns
 
@@ -208,8 +228,9 @@ class Desk:
             self.superseded[talk.lane] += 1
         elif result == "done":
             self.superseded[talk.lane] = 0
-            self.given_up |= {job.payload["external_id"] for job in hand.lane.jobs} if dead else set()
             await self.keep_answer(talk, ending)
+            if dead:
+                self.call_for(hand)
 
     def foresee(self, hand: Hand, talk: Talk) -> str:
         """What has to become of a turn whose lease is good."""
@@ -236,12 +257,14 @@ class Desk:
             return end
         ticket = self.now.find_ticket(talk)
         route = await escalations.load_route(
-            self.conn, "general", reference=ticket and ticket["reference"], prefix="TF"
+            self.conn, "general", reference=ticket["reference"] if ticket else None, prefix="TF"
         )
         effects: list[dict[str, Any]] = []
         if ticket is None and (with_ticket or ending == "escalated"):
-            effects.append({"kind": "create_ticket", "reference": route.reference, "subject": "", "category": "general"})
-            effects[0] |= {"priority": 5, "priority_why": "", "summary": ""}
+            effects.append(
+                {"kind": "create_ticket", "reference": route.reference, "subject": "", "category": "general"}
+            )
+            effects[0] |= {"category": "general", "priority": 5, "priority_why": ""}
         if ending == "escalated":
             escalate = {"kind": "escalate", "reference": route.reference, "category": "general", "priority": 5}
             escalate |= {"priority_why": "", "reason": "policy", "handoff_note": "", "assignee": route.assignee}
@@ -261,6 +284,8 @@ class Desk:
         if ending == "closed":
             talk.answers.append(Answer(covers, [], by_person=False, counts=True))
             talk.is_called = False
+        elif ending == "escalated":
+            talk.is_called = True
         elif ending in KINDS:
             parts = [message_id for message_id in talk.outbox if message_id not in known]
             talk.answers.append(Answer(covers, parts, by_person=False, counts=talk.is_page))
@@ -308,9 +333,7 @@ class Desk:
     async def begin(self, hand: Hand, absence: Absence | None) -> None:
         talk, message_id = self.find_talk(hand.lane.lane), hand.message_id
         was = self.now.outbound[message_id]
-        todo = await deliveries.begin_delivery(
-            self.conn, hand.lane, UUID(message_id), lease=LEASE, absence=absence
-        )
+        todo = await deliveries.begin_delivery(self.conn, hand.lane, UUID(message_id), lease=LEASE, absence=absence)
         assert (todo is not None) == self.holds(hand)
         if todo is None:
             return self.drop(hand)
@@ -345,6 +368,17 @@ class Desk:
         else:
             hand.place += 1
             hand.stage, hand.vendor_id = "ready", None
+
+    async def give_up(self, hand: Hand) -> None:
+        """After the last try: a person gets it."""
+        if not hand.is_turn:
+            await self.give_up_delivery(hand)
+            return
+        await self.open_turn(hand)
+        await self.observe()
+        if hand.turn is not None:
+            ending = "silent" if hand.turn.handler == "human" else "escalated"
+            await self.commit(hand, ending, 1, with_ticket=True, dead="the last try")
 
     async def give_up_delivery(self, hand: Hand) -> None:
         kept = await deliveries.end_delivery(

@@ -40,7 +40,7 @@ class Talk:
     """Ids of our messages in the order of their commits."""
     answers: list[Answer] = field(default_factory=list)
     is_called: bool = False
-    """A reply failed or is in doubt, and no person has answered since."""
+    """The agent handed over, or a reply failed or is in doubt; and no person has answered since."""
     interventions: int = 0
     """Clicks and words of the team."""
     silenced: set[str] = field(default_factory=set)

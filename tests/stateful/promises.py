@@ -26,7 +26,7 @@ def check_words(talk: Talk, now: Snapshot, given_up: set[str]) -> None:
         waits, is_dead, is_logged = key in now.queued_keys, key in now.dead_keys, word in now.logged
         assert waits + is_dead + is_logged >= 1, f"lost: {key}"
         assert waits + is_dead <= 1, f"queued and dead: {key}"
-        assert not is_logged or not (waits or is_dead) or word in given_up, f"answered and not done: {key}"
+        assert not is_logged or not (waits or is_dead) or word in given_up, f"in the log and not done: {key}"
 
 
 def check_lanes(now: Snapshot) -> None:
@@ -62,7 +62,9 @@ def check_acceptances(talk: Talk, now: Snapshot, vendor: Vendor, requeued: set[s
     places = [talk.outbox.index(message_id) for message_id in taken if message_id not in requeued]
     assert places == sorted(places), "replies overtook each other"
     for reply in {now.outbound[message_id]["reply_id"] for message_id in taken}:
-        parts = [now.outbound[message_id]["part"] for message_id in taken if now.outbound[message_id]["reply_id"] == reply]
+        parts = [
+            now.outbound[message_id]["part"] for message_id in taken if now.outbound[message_id]["reply_id"] == reply
+        ]
         assert all(later == earlier + 1 for earlier, later in pairwise([0, *parts])), f"parts arrived as {parts}"
 
 
@@ -71,10 +73,9 @@ def check_waiting(talks: list[Talk], now: Snapshot) -> None:
     strangers = Counter(row["channel"] for row in now.waiting if row["conversation_id"] is None)
     for talk in talks:
         conversation = now.find_conversation(talk)
-        if conversation is None:
-            listed, owed = strangers[talk.channel], bool(talk.words)
-        else:
-            listed, owed = len([w for w in now.waiting if w["conversation_id"] == conversation["id"]]), is_owed(talk, now)
+        mine = [row for row in now.waiting if conversation and row["conversation_id"] == conversation["id"]]
+        listed = len(mine) if conversation else strangers[talk.channel]
+        owed = is_owed(talk, now) if conversation else bool(talk.words)
         assert listed <= 1, f"listed {listed} times: {talk.lane}"
         assert listed or not owed, f"waits and is not listed: {talk.lane}"
         assert not listed or owed or may_be_listed(talk, now), f"listed and does not wait: {talk.lane}"
@@ -82,7 +83,9 @@ def check_waiting(talks: list[Talk], now: Snapshot) -> None:
 
 def is_owed(talk: Talk, now: Snapshot) -> bool:
     """Whether the last word has no answer that arrived, or a person was called and has not answered yet."""
-    answered = [answer.covers for answer in talk.answers if answer.counts and all(has_arrived(p, now) for p in answer.parts)]
+    answered = [
+        answer.covers for answer in talk.answers if answer.counts and all(has_arrived(p, now) for p in answer.parts)
+    ]
     return talk.is_called or len(talk.words) > max(answered, default=0)
 
 
@@ -91,7 +94,7 @@ def has_arrived(message_id: str, now: Snapshot) -> bool:
 
 
 def may_be_listed(talk: Talk, now: Snapshot) -> bool:
-    """Whose last word is answered may still be listed while more is under way to them, or an earlier word is not done."""
+    """Whose last word is answered may be listed while more is under way to them, or an earlier word is not done."""
     unread = [row for row in now.queue if row["lane"] == talk.lane]
     unread += [row for row in now.dead if row["lane"] == talk.lane and row["payload"]["external_id"] not in now.logged]
     return bool(unread) or any(now.is_under_way(message) for message in now.list_outbound(talk))

@@ -12,7 +12,7 @@ select jsonb_build_object(
   'queue', (select coalesce(jsonb_agg(to_jsonb(q) order by q.id), '[]') from message_queue q),
   'dead', (select coalesce(jsonb_agg(to_jsonb(d) order by d.id), '[]') from dead_letters d),
   'conversations', (select coalesce(jsonb_agg(to_jsonb(c)), '[]') from conversations c),
-  'messages', (select coalesce(jsonb_agg(to_jsonb(m) order by m.id, m.part), '[]') from messages m),
+  'messages', (select coalesce(jsonb_agg(to_jsonb(m) order by m.created_at, m.part), '[]') from messages m),
   'tickets', (select coalesce(jsonb_agg(to_jsonb(t) order by t.created_at), '[]') from tickets t),
   'waiting', (select coalesce(jsonb_agg(to_jsonb(w)), '[]') from waiting_customers w))
 """  # noqa: E501

@@ -25,8 +25,8 @@ async def open_desk(url: str) -> Connection:
     await conn.execute("set synchronous_commit = off")  # no machine loses its power here
     await conn.execute(
         """
-        insert into channel_configs (channel, max_chars, preferred_chars) values ('drafts', 2000, 900), ('mute', 2000, 900)
-        on conflict do nothing
+        insert into channel_configs (channel, max_chars, preferred_chars)
+        values ('drafts', 2000, 900), ('mute', 2000, 900) on conflict do nothing
         """
     )
     await conn.execute("update channel_configs set rate_per_address = 1000, rate_per_ip = 1000")

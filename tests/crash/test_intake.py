@@ -1,0 +1,111 @@
+"""A web process dies at every point of taking in a message, or a report: what was acknowledged is there, once."""
+
+import asyncio
+import socket
+from contextlib import AsyncExitStack
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from db.pool import Connection
+from tests.crash.fleet import ForkServer, fleet_in_process
+from tests.crash.matrix import Desk, address_of
+from tests.crash.points import REPORTING, TAKING_IN, Case, Point, Way, at, make_case
+from tests.crash.world import World
+from tests.stand_ins.http import NoAnswer, NoConnection, call
+from tests.stand_ins.journal import Knobs
+from tests.stand_ins.vendor import running_vendor
+
+WAYS: list[Way] = ["crash", "kill"]
+
+
+def list_cases(channel: str, way: Way, points: tuple[Point, ...]) -> list[Case]:
+    hits = [[(point, way)] for point in points]
+    hits += [[(point, way)] * 2 for point in points if point.moment != "amid" and point.words not in ONLY_ONCE]
+    return [make_case(f"case{number}", channel, *these) for number, these in enumerate(hits, start=1)]
+
+
+ONLY_ONCE = ("after the 2xx",)
+
+
+def find_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.mark.parametrize("channel", ["web", "whatsapp"])
+@pytest.mark.parametrize("way", WAYS)
+async def test_one_answer_whenever_a_web_process_dies(
+    desk: Desk, fork_server: ForkServer, channel: str, way: Way
+) -> None:
+    cases = list_cases(channel, way, TAKING_IN)
+    await desk.conn.execute("update channel_configs set rate_per_ip = 1000, max_chars = 4000")
+    fleet = fork_server.fleet if way == "kill" else fleet_in_process
+    async with AsyncExitStack() as stack:
+        worlds = {case.key: replace(desk.world, cases=(case,), port=find_port()) for case in cases}
+        for world in worlds.values():
+            await stack.enter_async_context(fleet(world, "web", lives=1))
+        lanes = await asyncio.gather(*(send_until_taken(desk, case, worlds[case.key]) for case in cases))
+        if any(desk.world.find_next(case) for case in cases):
+            await asyncio.sleep(0.5)  # somebody may still be about to die, after the acknowledgement
+    keys = (case.key for case in cases)
+    desk.world = replace(desk.world, cases=tuple(cases), lanes=dict(zip(lanes, keys, strict=True)))
+    async with fleet_in_process(desk.world):
+        await desk.settle()
+    assert await desk.judge_all() == []
+
+
+async def send_until_taken(desk: Desk, case: Case, world: World) -> str:
+    """What a vendor or a browser does: the same message again until it is acknowledged. Returns the lane."""
+    for _ in range(200):
+        try:
+            if lane := await send_once(desk, case, world):
+                return lane
+        except (NoConnection, NoAnswer):
+            pass
+        await asyncio.sleep(0.1)
+    raise AssertionError(f"{case.name}: never acknowledged")
+
+
+async def send_once(desk: Desk, case: Case, world: World) -> str | None:
+    text = f"Something about my boards ({case.key})"
+    if case.channel == "whatsapp":
+        address = address_of(case)
+        answer = await desk.vendor.write(world.public_url, address, text, sid=f"SM{int(case.key[4:]):032x}")
+        return f"whatsapp:{address}" if answer.status // 100 == 2 else None
+    form = {"name": "Ana Lima", "email": f"{case.key}@example.com", "subject": "A question", "message": text}
+    headers = {"Idempotency-Key": f"key-of-{case.key}", "Accept": "application/json"}
+    answer = await call("POST", f"{world.public_url}/support/submit", json_body=form, headers=headers)
+    if answer.status // 100 != 2:
+        return None
+    desk.references[case.key] = answer.read_json()["ticket"]
+    return f"web:{desk.references[case.key]}"
+
+
+@pytest.mark.parametrize("way", WAYS)
+async def test_a_report_proves_what_nobody_can_look_up_whenever_a_web_process_dies(
+    database_url: str, conn: Connection, tmp_path: Path, fork_server: ForkServer, way: Way
+) -> None:
+    reports = list_cases("whatsapp", way, REPORTING)
+    cases = [make_case(report.key, "whatsapp", at("after the vendor took it", way)) for report in reports]
+    statuses = ["sent", "delivered", "read"]
+    fleet = fork_server.fleet if way == "kill" else fleet_in_process
+    knobs = Knobs(callbacks=statuses, callback_delay_seconds=0.3, callback_tries=50, index_lag_seconds=3600)
+    async with running_vendor(knobs=knobs) as vendor, AsyncExitStack() as stack:
+        desk = Desk(conn, vendor, World(database_url, vendor.url, str(tmp_path), (), {}, index_lag=3600))
+        await desk.write(cases)
+        (tmp_path / "web").mkdir()
+        for report, (lane, key) in zip(reports, desk.world.lanes.items(), strict=True):
+            port = find_port()
+            own = replace(desk.world, cases=(report,), folder=str(tmp_path / "web"), port=port)
+            await stack.enter_async_context(fleet(own, "web", lives=1))
+            one = tuple(case for case in cases if case.key == key)
+            await stack.enter_async_context(fleet(replace(desk.world, cases=one, lanes={lane: key}, port=port), lives=1))
+        await desk.settle()
+        assert await desk.judge_all() == []
+        web = replace(desk.world, folder=str(tmp_path / "web"))
+        assert [report.name for report in reports if web.find_next(report)] == []
+        assert vendor.journal.callbacks["204"] == len(statuses) * len(cases)
+    assert {row["delivery"] for row in await conn.fetch("select delivery from messages where direction = 'outbound'")} == {"read"}
