@@ -5,6 +5,7 @@ import logging
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+from typing import cast
 
 from app.problems import Problem
 from app.wakeup import Waker
@@ -14,7 +15,7 @@ from db.queue import NewWork, add_many
 log = logging.getLogger(__name__)
 
 AT_ONCE = 4  # batches, the second and later ones only while those before them are stuck
-HELP_AFTER = 0.05  # seconds after which a batch counts as stuck; two at once from the start were no faster, often slower
+HELP_AFTER = 0.05  # seconds after which a batch counts as stuck; two at once from the start were no faster
 BATCH = 200  # rows; a longer statement would only make the first of them wait
 MOST_WAITING = 5_000  # rows in memory; whoever comes then is told to come again
 PATIENCE = 2.0  # seconds until whoever waits for a commit is told that the database cannot be had
@@ -46,6 +47,8 @@ class Gatherer:
         self.help_after = help_after
         self.waiting: deque[Waiting] = deque()
         self.running: set[asyncio.Task[None]] = set()
+        self.moving: set[asyncio.Task[None]] = set()
+        """Those of them that are not stuck: they will take what waits."""
 
     async def add(self, work: NewWork) -> int | None:
         """Return once the work is committed: its id, or None when the same work was stored before.
@@ -57,26 +60,35 @@ class Gatherer:
             raise Problem(503, headers={"Retry-After": "1"})
         stored: asyncio.Future[int | None] = asyncio.get_running_loop().create_future()
         self.waiting.append((work, stored))
-        if not self.running:
-            self.start()
+        self.start()
         async with asyncio.timeout(PATIENCE):
             return await stored
 
     def start(self) -> None:
-        if self.waiting and len(self.running) < self.at_once:
+        """See to it that somebody takes what waits."""
+        if self.waiting and not self.moving and len(self.running) < self.at_once:
             task = asyncio.create_task(self.run())
             self.running.add(task)
-            task.add_done_callback(self.running.discard)
+            self.moving.add(task)
 
     async def run(self) -> None:
         """Commit batches until nothing waits."""
-        while self.waiting:
-            batch = [self.waiting.popleft() for _ in range(min(BATCH, len(self.waiting)))]
-            help_timer = asyncio.get_running_loop().call_later(self.help_after, self.start)
-            try:
-                await self.commit(batch)
-            finally:
-                help_timer.cancel()
+        task = cast("asyncio.Task[None]", asyncio.current_task())
+        try:
+            while self.waiting:
+                self.moving.add(task)
+                timer = asyncio.get_running_loop().call_later(self.help_after, self.count_as_stuck, task)
+                try:
+                    await self.commit([self.waiting.popleft() for _ in range(min(BATCH, len(self.waiting)))])
+                finally:
+                    timer.cancel()
+        finally:  # now, not in a callback: the next request may come before that
+            self.moving.discard(task)
+            self.running.discard(task)
+
+    def count_as_stuck(self, task: asyncio.Task[None]) -> None:
+        self.moving.discard(task)
+        self.start()
 
     async def commit(self, batch: list[Waiting]) -> None:
         """One statement, one commit. Where one row spoils a batch, each is stored alone."""
@@ -101,10 +113,11 @@ class Gatherer:
 
     async def close(self) -> None:
         """End what is in hand; whoever waited for it has gone."""
-        for task in self.running:
+        running = list(self.running)
+        for task in running:
             task.cancel()
-        if self.running:
-            await asyncio.wait(self.running)
+        if running:
+            await asyncio.wait(running)
 
 
 def fail(batch: list[Waiting], error: Exception) -> None:

@@ -1,7 +1,6 @@
 """Settings into a worker: the models, the embedder, the handlers. Only commands that need a worker import this."""
 
 import asyncio
-import gc
 import os
 import secrets
 import socket
@@ -23,6 +22,7 @@ from agent.models.openai import ModelEndpoint, open_openai_model
 from agent.prices import load_prices
 from agent.turn import Limits
 from app.access import make_status_url
+from app.collector import spare_collector
 from app.database import Database
 from app.settings import Settings, SettingsError
 from app.wakeup import Announcer
@@ -36,8 +36,6 @@ from worker.jobs.upkeep import IndexArticle, Sweep
 from worker.loop import Worker, WorkerSettings
 from worker.schedule import run_schedule
 from worker.turn import TurnRunner
-
-COLLECT_AFTER = 10_000  # new objects; the usual 700 are less than a few turns in flight, which are no garbage
 
 
 def open_models(settings: Settings) -> tuple[Model, ...]:
@@ -166,13 +164,6 @@ def make_worker(
         announcer.flush_at_the_end,
     )
     return worker
-
-
-def spare_collector() -> None:
-    """What is loaded by now stays to the end, so the garbage collector need not walk over it again and again."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(COLLECT_AFTER)
 
 
 @asynccontextmanager

@@ -85,7 +85,7 @@ class Bench:
 
 async def run(report: Report, *, quick: bool) -> None:
     """Five interleaved passes of all (three in a quick run); medians count."""
-    count, passes = (1_000, 3) if quick else (6_000, 5)
+    count, passes = (1_000, 3) if quick else (3_000, 5)
     async with fresh_database() as url, AsyncExitStack() as stack:
         report.versions |= await install_peers(url)
         variants = [name for name in VARIANTS if name not in INSTALL or name in report.versions]

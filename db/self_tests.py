@@ -1,7 +1,7 @@
 """The messages of POST /test/queue: how one went, and how every trace of it is removed."""
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from db.pool import Connection
 
@@ -61,10 +61,13 @@ async def remove_test(conn: Connection, reference: str) -> None:
             said as (delete from messages where conversation_id in (select id from talk)),
             opened as (delete from tickets where conversation_id in (select id from talk)),
             known as (delete from customer_identifiers where customer_id in (select customer_id from talk)),
+            counted as (delete from quotas where key in (
+              select about || talk.id from talk, unnest(array['replies:', 'spend:' || $2 || ':']) about)),
             people as (delete from customers where id in (select customer_id from talk))
             delete from conversations where id in (select id from talk)
             """,
             reference,
+            datetime.now(UTC).date().isoformat(),
         )
 
 

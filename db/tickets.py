@@ -199,7 +199,8 @@ async def list_ticket_messages(conn: Connection, reference: str, *, limit: int =
           select * from logged
           union all
           select md5(u.dedupe_key)::uuid, 'inbound', 'customer', u.payload->>'body', '[]',
-                 (u.payload->>'sent_at')::timestamptz, null, false, null
+                 case when pg_input_is_valid(u.payload->>'sent_at', 'timestamptz')
+                      then (u.payload->>'sent_at')::timestamptz end, null, false, null
             from unlogged u where md5(u.dedupe_key)::uuid not in (select id from logged))
         select id, direction, author, text, citations, sent_at, delivery, possible_duplicate from (
           select * from said order by sent_at desc, place desc nulls first limit $2) newest

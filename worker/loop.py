@@ -24,6 +24,7 @@ PATIENCE = timedelta(hours=1)
 DATABASE_PATIENCE = timedelta(minutes=5)
 """How long a database that is slow or away does not count against the work; then the work may be what makes it slow."""
 DATABASE_PAUSE = 3  # as after so many tries: up to eight seconds
+NEWER_CODE = timedelta(seconds=30)
 FLOOR_MARGIN = timedelta(seconds=1)
 FLOOR_RESET_SECONDS = 2.5
 """How often a claim looks at all lanes: at those that were committed late, and at those of dead workers."""
@@ -164,10 +165,12 @@ class Worker:
         handler = self.handlers.get(lane.jobs[0].kind)
         tries_left = self.settings.max_attempts - lane.attempts
         reason = lane.failure or "the worker died each time"
-        if handler is None or tries_left < -1:
+        if tries_left < -1:
             log.error("work buried", extra={"lane": lane.lane, "attempts": lane.attempts})
             async with acquire(self.pool) as conn:
-                await queue.bury_work(conn, lane, error=reason if handler else f"nobody does {lane.jobs[0].kind}")
+                await queue.bury_work(conn, lane, error=reason)
+        elif handler is None:  # newer code put it there, which is on its way to this process too
+            raise RetryLater(f"nobody here does {lane.jobs[0].kind}", delay=NEWER_CODE)
         elif tries_left < 0:
             log.error("work given up", extra={"lane": lane.lane, "attempts": lane.attempts})
             await handler.give_up(lane, reason)

@@ -201,7 +201,7 @@ async def strike_and_judge(plan: Plan, ground: Ground, folder: Path, say: Say) -
     striking = asyncio.create_task(havoc.run())
     try:
         began = time.monotonic()
-        await producer.run(make_bursts(plan))
+        await write_all(plan, producer, folder)
         seconds = time.monotonic() - began
         striking.cancel()
         await havoc.settle()
@@ -214,6 +214,23 @@ async def strike_and_judge(plan: Plan, ground: Ground, folder: Path, say: Say) -
             task.cancel()
         await asyncio.gather(*beside, striking, return_exceptions=True)
     return Outcome(verdict, log, producer, havoc, watch, folder, seconds, is_drained, drain_seconds)
+
+
+async def write_all(plan: Plan, producer: Producer, folder: Path) -> None:
+    """Let the customers write. RuntimeError when nothing is acknowledged any more."""
+    writing = asyncio.create_task(producer.run(make_bursts(plan)))
+    seen, since = -1, time.monotonic()
+    while not writing.done():
+        if producer.acked != seen:
+            seen, since = producer.acked, time.monotonic()
+        elif time.monotonic() - since > plan.stall:
+            writing.cancel()
+            await asyncio.gather(writing, return_exceptions=True)
+            raise RuntimeError(
+                f"nothing was acknowledged for {plan.stall:g} s, {seen} before: see the logs in {folder}"
+            )
+        await asyncio.wait([writing], timeout=1)
+    await writing
 
 
 async def reach_verdict(ground: Ground, producer: Producer, watch: Watch) -> tuple[Verdict, Log]:

@@ -59,6 +59,8 @@ class Plan:
     bursts_at_once: int = 100
     backlog: int = 600
     """Waiting messages beyond which the customers hold back, so that the run measures the desk and not its queue."""
+    stall: float = 120.0
+    """Without any message acknowledged for so long the run ends: something cannot start."""
     drain: float = 300.0
     """How long what is left may take once the last message was acknowledged and the blows have ended."""
 

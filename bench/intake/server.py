@@ -16,7 +16,7 @@ from app.gathering import Gatherer
 from app.main import create_app, serve
 from app.settings import Settings, read_settings
 from app.stop import stop_on_signals
-from bench.intake.variants import ONE_BATCH, OTHERS, FixedRules, Stand
+from bench.intake.variants import OTHERS, TWO_BATCHES, FixedRules, Stand
 
 
 def replace_gatherer(app: Starlette, variant: str, url: str) -> None:
@@ -31,15 +31,15 @@ def replace_gatherer(app: Starlette, variant: str, url: str) -> None:
     app.router.lifespan_context = lifespan
 
 
-def hold_to_one_batch(app: Starlette) -> None:
-    """Let Deskhand's own gatherer wait for each commit before it begins the next."""
+def allow_two_batches(app: Starlette) -> None:
+    """Let Deskhand's own gatherer begin a batch while the one before it is being committed."""
     opened = app.router.lifespan_context
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[Any]:
         async with opened(app) as state:
             shared: dict[str, Any] = {**(state or {})}
-            shared["gatherer"] = Gatherer(shared["pool"], shared["waker"], at_once=1)
+            shared["gatherer"] = Gatherer(shared["pool"], shared["waker"], at_once=2, help_after=0)
             yield shared
 
     app.router.lifespan_context = lifespan
@@ -50,8 +50,8 @@ async def run(variant: str, settings: Settings) -> None:
     app = create_app(settings, Database(url, url))
     if variant in OTHERS:
         replace_gatherer(app, variant, url)
-    elif variant == ONE_BATCH:
-        hold_to_one_batch(app)
+    elif variant == TWO_BATCHES:
+        allow_two_batches(app)
     spare_collector()
     await serve(app, settings, stop_on_signals())
 

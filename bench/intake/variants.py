@@ -16,17 +16,17 @@ from db.queue import NewWork
 Add = Callable[[NewWork], Awaitable[Any]]
 
 POOL_SIZE = 10  # connections, as many as the web process has
-ONE_BATCH = "one batch in flight"
-VARIANTS = ("no database", "deskhand", ONE_BATCH, "procrastinate", "pgqueuer")
+TWO_BATCHES = "two batches in flight"
+VARIANTS = ("no database", "deskhand", TWO_BATCHES, "procrastinate", "pgqueuer")
 COUNTED = {
     "deskhand": "select count(*) from message_queue",
-    ONE_BATCH: "select count(*) from message_queue",
+    TWO_BATCHES: "select count(*) from message_queue",
     "procrastinate": "select count(*) from procrastinate_jobs",
     "pgqueuer": "select count(*) from pgqueuer",
 }
 EMPTIED = {
     "deskhand": "truncate message_queue, lanes",
-    ONE_BATCH: "truncate message_queue, lanes",
+    TWO_BATCHES: "truncate message_queue, lanes",
     "procrastinate": "truncate procrastinate_jobs cascade",
     "pgqueuer": "truncate pgqueuer, pgqueuer_log",
 }

@@ -91,10 +91,10 @@ async def run(report: Report, server: Server, *, quick: bool) -> None:
         open_pool(url, size=POOL_SIZE) as pool,
         open_pool(f"{url}?search_path=plain,public", size=POOL_SIZE) as plain_pool,
     ):
-        contest = Contest(server, pool, plain_pool, count=8_000 if quick else 20_000)
-        racers = contest.list_racers(slow=600 if quick else 2_000)
+        contest = Contest(server, pool, plain_pool, count=5_000 if quick else 20_000)
+        racers = contest.list_racers(slow=500 if quick else 2_000)
         rates: dict[str, list[Rate]] = {name: [] for name in racers}
-        for contest.passes in range(1 if quick else 5):
+        for contest.passes in range(1 if quick else 3):
             for name, race in racers.items():
                 rates[name].append(await race())
         async with pool.acquire() as conn:

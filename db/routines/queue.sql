@@ -72,7 +72,7 @@ set enable_seqscan to off set enable_hashjoin to off set enable_mergejoin to off
 #variable_conflict use_column
 declare my_token bigint := nextval('lane_tokens'); taken text[];
 begin
-  -- First statement: lease the lanes, those whose holder died before fresh ones, then by priority, then who waits longest.
+  -- First statement: lock the lanes, those whose holder died before fresh ones, then by priority, then who waits longest.
   with lost as materialized (
     select l.lane from lanes l where l.lease_until < now() and floor = '-infinity'
      order by l.lease_until limit lane_limit for update skip locked
@@ -89,21 +89,19 @@ begin
      where l.priority = 2 and l.pending > 0 and l.lease_until is null and l.run_at <= now() and l.run_at >= floor
      order by l.run_at, l.lane limit lane_limit - (select count(*) from lost) - (select count(*) from replies)
        - (select count(*) from intake) for update skip locked
-  ), leased as (
-    update lanes l set lease_until = clock_timestamp() + lease, token = my_token, worker = by_worker, attempts = l.attempts + 1
-      from (table lost union all table replies union all table intake union all table upkeep) t
-     where l.lane = t.lane returning l.lane
-  ) select array_agg(leased.lane) into taken from leased;
+  ) select array_agg(t.lane) into taken from (table lost union all table replies union all table intake union all table upkeep) t;
   -- Second statement, with a snapshot younger than the locks: a lane that was served and refilled between the first
   -- one's snapshot and its lock would otherwise hand out messages that are already answered.
   return query
-    select l.lane, l.token, l.priority, l.attempts, l.last_error, l.run_at,
-           (extract(epoch from clock_timestamp() - q.created_at) * 1000)::real,
-           case when l.pending > message_limit then (select max(m.id) from message_queue m where m.lane = l.lane) end,
-           q.id, q.kind, q.payload, q.created_at
-      from unnest(taken) t join lanes l on l.lane = t
-      cross join lateral (select * from message_queue m where m.lane = l.lane order by m.id limit message_limit) q
-     order by l.lane, q.id;
+    with leased as (
+      update lanes l set lease_until = clock_timestamp() + lease, token = my_token, worker = by_worker, attempts = l.attempts + 1
+       where l.lane = any(taken) returning l.lane, l.token, l.priority, l.attempts, l.last_error, l.run_at, l.pending
+    ) select l.lane, l.token, l.priority, l.attempts, l.last_error, l.run_at,
+             (extract(epoch from clock_timestamp() - q.created_at) * 1000)::real,
+             case when l.pending > message_limit then (select max(m.id) from message_queue m where m.lane = l.lane) end,
+             q.id, q.kind, q.payload, q.created_at
+        from leased l cross join lateral (select * from message_queue m where m.lane = l.lane order by m.id limit message_limit) q
+       order by l.lane, q.id;
 end $$;
 comment on function claim_lanes(text, int, int, interval, timestamptz) is 'Leases up to so many lanes for a worker and returns what waits in them, oldest first. With a floor only lanes whose run_at is not before it, and none of a dead worker''s, so that a long-held snapshot cannot make the claim wade through dead index entries.';
 

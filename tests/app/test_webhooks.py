@@ -1,7 +1,6 @@
 """What Twilio posts: stored before it is acknowledged, once, and by nobody else."""
 
 import asyncio
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -12,12 +11,9 @@ import pytest
 
 from app.access import make_status_url
 from app.channel_rules import RulesBook
-from app.gathering import Gatherer
-from app.problems import Problem
 from app.settings import Settings
-from app.wakeup import Waker
-from db.pool import Connection, Pool, open_pool
-from db.queue import WORK_CHANNEL, NewWork, add_many
+from db.pool import Connection, Pool
+from db.queue import WORK_CHANNEL
 from tests.app.desk import make_settings, open_desk
 from tests.app.test_wakeup import hear, wait_for
 from tests.channels.twilio import CUSTOMER, ENVIRON, PUBLIC, Pairs, encode, make_message, make_status, new_sid, sign
@@ -208,65 +204,6 @@ async def test_database_that_went_away_is_not_acknowledged_and_the_repeat_is(dat
             assert await conn.fetchval("select count(*) from message_queue") == 1
             assert (await post(desk, pairs)).status_code == 204
             assert await conn.fetchval("select count(*) from message_queue") == 2
-
-
-# Gathering
-
-
-def make_work(name: str, body: str = "Hello") -> NewWork:
-    return NewWork(lane=f"whatsapp:{name}", kind="inbound", payload={"body": body}, dedupe_key=f"whatsapp:{name}")
-
-
-async def test_what_comes_during_a_commit_is_the_next_batch(pool: Pool) -> None:
-    batches: list[int] = []
-
-    async def store(conn: Connection, works: Sequence[NewWork]) -> list[int | None]:
-        batches.append(len(works))
-        return await add_many(conn, works)
-
-    gatherer = Gatherer(pool, Waker(pool), store=store, at_once=1)
-    ids = await asyncio.gather(*(gatherer.add(make_work(str(number))) for number in range(450)))
-    assert len(set(ids)) == 450
-    assert None not in ids
-    assert batches == [200, 200, 50]
-    assert await gatherer.add(make_work("7")) is None
-    await gatherer.close()
-
-
-async def test_one_poisonous_row_does_not_fail_its_neighbours(pool: Pool, conn: Connection) -> None:
-    gatherer = Gatherer(pool, Waker(pool))
-    works = [make_work("a"), make_work("\x00"), make_work("b"), make_work("\ud800"), make_work("c")]
-    results = await asyncio.gather(*(gatherer.add(work) for work in works), return_exceptions=True)
-    assert [isinstance(result, Exception) for result in results] == [False, True, False, True, False]
-    assert await conn.fetchval("select count(*) from message_queue") == 3
-    await gatherer.close()
-
-
-async def test_request_that_was_given_up_does_not_take_its_batch_along(pool: Pool, conn: Connection) -> None:
-    gatherer = Gatherer(pool, Waker(pool), at_once=1)
-    tasks = [asyncio.create_task(gatherer.add(make_work(str(number)))) for number in range(5)]
-    await asyncio.sleep(0)
-    tasks[2].cancel()
-    results = await asyncio.gather(*tasks, return_exceptions=True)
-    assert [isinstance(result, int) for result in results] == [True, True, False, True, True]
-    assert await conn.fetchval("select count(*) from message_queue") == 5
-    await gatherer.close()
-
-
-async def test_flood_is_refused_before_it_fills_the_memory() -> None:
-    async def stall(_: Connection, works: Sequence[NewWork]) -> list[int | None]:
-        await asyncio.sleep(60)
-        return [None for _ in works]
-
-    async with open_pool(NOWHERE, size=1) as pool:
-        gatherer = Gatherer(pool, Waker(pool), store=stall)
-        tasks = [asyncio.create_task(gatherer.add(make_work(str(number)))) for number in range(6_000)]
-        async with asyncio.timeout(10):
-            results = await asyncio.gather(*tasks, return_exceptions=True)
-        refused = [result for result in results if isinstance(result, Problem)]
-        assert len(refused) >= 500
-        assert all(isinstance(result, Exception) for result in results)
-        await gatherer.close()
 
 
 # Status callbacks

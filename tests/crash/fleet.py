@@ -132,15 +132,15 @@ def be_a_child(role: str, world: World) -> None:
     os._exit(1)
 
 
-def read_orders() -> list[dict[str, Any]] | None:
+def read_orders(unread: bytearray) -> list[dict[str, Any]] | None:
     """What was said within a few milliseconds; None once nobody is there any more."""
-    orders = []
-    while select.select([sys.stdin], [], [], 0 if orders else 0.02)[0]:
-        line = sys.stdin.readline()
-        if not line:
-            return None
-        orders.append(json.loads(line))
-    return orders
+    if not select.select([0], [], [], 0.02)[0]:
+        return []
+    said = os.read(0, 1 << 20)
+    unread += said
+    *lines, rest = bytes(unread).split(b"\n")
+    unread[:] = rest
+    return [json.loads(line) for line in lines] if said else None
 
 
 def warm_up() -> None:
@@ -156,11 +156,11 @@ def warm_up() -> None:
 
 def main() -> None:
     """Keep fleets as told on standard input, until that ends."""
-    sys.stdin = os.fdopen(0, closefd=False)
     logging.disable(logging.CRITICAL)
     warm_up()
     fleets: dict[int, Children] = {}
-    while (orders := read_orders()) is not None:
+    unread = bytearray()
+    while (orders := read_orders(unread)) is not None:
         for order in orders:
             if order["lives"]:
                 fleets[order["fleet"]] = Children(order["role"], order["lives"], World.load(order["world"]))

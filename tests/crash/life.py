@@ -204,7 +204,7 @@ WATCHED: list[tuple[Any, str, Callable[[Watched], Watched]]] = [
     (deliveries, "end_delivery", watch("end")),
     *((channel, "send", watch("send")) for channel in (DraftsChannel, MuteChannel, WhatsApp)),
     *((channel, "look_up", watch("look_up")) for channel in (DraftsChannel, MuteChannel, WhatsApp)),
-    (Gatherer, "commit", watch("enqueue")),
+    (Gatherer.__init__.__kwdefaults__, "store", watch("enqueue")),
     (support, "submit_form", watch("enqueue")),
     (webhooks, "record_status", watch("report")),
     (Response, "__call__", watch_answer),
@@ -215,15 +215,27 @@ WATCHED: list[tuple[Any, str, Callable[[Watched], Watched]]] = [
 @contextmanager
 def watched_steps() -> Iterator[None]:
     """Every step can be the last one for those who live a Life, inside of the block."""
-    originals = [(owner, name, getattr(owner, name)) for owner, name, _ in WATCHED]
+    originals = [(owner, name, read_name(owner, name)) for owner, name, _ in WATCHED]
     for (owner, name, original), (_, _, wrap) in zip(originals, WATCHED, strict=True):
         if not hasattr(original, "__wrapped__"):  # else somebody around us watches already
-            setattr(owner, name, wrap(original))
+            write_name(owner, name, wrap(original))
     try:
         yield
     finally:
         for owner, name, original in originals:
-            setattr(owner, name, original)
+            write_name(owner, name, original)
+
+
+def read_name(owner: Any, name: str) -> Any:
+    """What a module, a class or the defaults of a function have under a name."""
+    return owner[name] if isinstance(owner, dict) else getattr(owner, name)
+
+
+def write_name(owner: Any, name: str, value: Any) -> None:
+    if isinstance(owner, dict):
+        owner[name] = value
+    else:
+        setattr(owner, name, value)
 
 
 async def see_it_begun(begun: asyncio.Task[Any]) -> None:

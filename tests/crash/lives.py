@@ -2,11 +2,13 @@
 
 import asyncio
 import secrets
+import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
+from uuid import UUID
 
 import httpx2
 import uvicorn
@@ -20,9 +22,8 @@ from channels.base import Channel
 from channels.whatsapp import TIMEOUT, WhatsApp
 from channels.whatsapp_webhooks import WhatsAppAccount
 from db.pool import Pool
-from tests.crash.life import begin_life
+from tests.crash.life import LIFE, begin_life
 from tests.crash.model import CaseModel
-from tests.crash.points import Case
 from tests.crash.world import World
 from tests.fakes import make_runner
 from tests.stand_ins.channels import DraftsChannel, MuteChannel
@@ -63,12 +64,18 @@ async def open_channels(world: World, stack: AsyncExitStack) -> dict[str, Channe
 @asynccontextmanager
 async def open_twilio(world: World) -> AsyncIterator[WhatsApp]:
     """As the product opens it, without the certificates, which take longer to read than a life lasts."""
-    status_url = partial(make_status_url, make_settings(world), "whatsapp")
     async with httpx2.AsyncClient(
         base_url=world.vendor_url, auth=(ACCOUNT, TOKEN), timeout=TIMEOUT, verify=False
     ) as client:
         account = WhatsAppAccount(ACCOUNT, TOKEN, NUMBER)
-        yield WhatsApp(client, account, status_url, timedelta(seconds=world.index_lag))
+        yield WhatsApp(client, account, partial(choose_status_url, world), timedelta(seconds=world.index_lag))
+
+
+def choose_status_url(world: World, token: UUID) -> str:
+    """Each case has a web process of its own to report to."""
+    life = LIFE.get()
+    key = life.case.key if life is not None and life.case is not None else ""
+    return make_status_url(make_settings(replace(world, port=world.ports.get(key, world.port))), "whatsapp", token)
 
 
 def make_worker(world: World, pool: Pool, channels: dict[str, Channel]) -> Worker:
@@ -101,21 +108,25 @@ async def live_as_worker(world: World, stopping: asyncio.Event) -> None:
             await working
 
 
-async def live_as_web(world: World, stopping: asyncio.Event, case: Case | None = None) -> None:
-    """Serve on the world's port until it ends at a point of this case, or is told to stop."""
-    async with begin_life(world, case or world.cases[0]) as (life, _):
+async def live_as_web(world: World, stopping: asyncio.Event) -> None:
+    """Serve on the world's port until it ends at a point of its one case, or is told to stop."""
+    async with begin_life(world, world.cases[0]) as (life, stack):
         app = create_app(make_settings(world), Database(world.database_url, world.database_url), pool=life.pool)
-        config = uvicorn.Config(app, port=world.port, http="h11", access_log=False, log_config=None, ws="none")
-        server = Server(config)
-        serving = asyncio.create_task(server.serve())
+        listener = stack.enter_context(socket.create_server(("127.0.0.1", world.port)))
+        server = Server(uvicorn.Config(app, http="h11", access_log=False, log_config=None, ws="none"))
+        serving = asyncio.create_task(server.serve(sockets=[listener]))
         await wait_for_first(serving, life.ended, stopping)
-        for connection in list(server.server_state.connections):
-            connection.transport.abort()  # type: ignore[union-attr]
-        for task in list(server.server_state.tasks):
-            task.cancel()
-        server.should_exit = server.force_exit = True
+        await cut_off(server)
         await serving
         await server.lifespan.shutdown()  # what it had opened is closed; nothing of that reaches the database
+
+
+async def cut_off(server: Server) -> None:
+    """Whoever waits for an answer gets none."""
+    for connection in list(server.server_state.connections):
+        connection.transport.abort()  # type: ignore[union-attr]
+    await end_tasks(*server.server_state.tasks)
+    server.should_exit = server.force_exit = True
 
 
 async def wait_for_first(working: asyncio.Task[None], *events: asyncio.Event) -> None:

@@ -2,7 +2,7 @@
 
 import json
 import os
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,9 @@ class World:
     """How long the model takes for a step."""
     port: int = 9
     """Where the web process listens, if there is one."""
+
+    ports: dict[str, int] = field(default_factory=dict)
+    """Where the vendor reports to, by case."""
 
     def dump(self) -> str:
         return json.dumps(asdict(self))

@@ -253,15 +253,6 @@ async def test_whoever_waits_is_seen_before_any_worker_has_looked(conn: Connecti
     assert tuple(row) == ("queue", False)
 
 
-async def test_whoever_waits_behind_a_dead_letter_is_seen_as_unseen(conn: Connection) -> None:
-    await add_message(conn, "a")
-    [lane] = await claim(conn)
-    await queue.bury_work(conn, lane, error="cannot be read")
-    row = await conn.fetchrow("select waits_for, is_unseen, last_error from waiting_customers")
-    assert row is not None
-    assert tuple(row) == ("nobody", True, "cannot be read")
-
-
 GAP = "from lanes l\n     where l.priority = 1 and"
 ONE_STATEMENT_CLAIM = """
   with c as materialized (

@@ -10,13 +10,7 @@ from db.pool import Connection
 from tests.db.test_queue import LEASE, add_message, claim
 
 SETTINGS = ("enable_seqscan", "enable_hashjoin", "enable_mergejoin")
-PARAMETERS = {
-    "lane_limit": "100",
-    "floor": "'-infinity'::timestamptz",
-    "by_worker": "'w'",
-    "lease": "interval '1 minute'",
-    "my_token": "1",
-}
+PARAMETERS = {"lane_limit": "100", "floor": "'-infinity'::timestamptz"}
 
 
 async def fill_lanes(conn: Connection, count: int) -> None:
@@ -31,7 +25,7 @@ async def fill_lanes(conn: Connection, count: int) -> None:
 
 
 async def explain_claim(conn: Connection) -> str:
-    """The plan of the statement that leases, taken from the function itself, under the function's own settings."""
+    """The plan of the statement that chooses, taken from the function itself, under the function's own settings."""
     source: str = await conn.fetchval("select pg_get_functiondef('claim_lanes'::regproc)")
     for setting in SETTINGS:
         assert re.search(rf"SET {setting} TO 'off'", source), f"claim_lanes no longer sets {setting}"

@@ -221,6 +221,18 @@ async def back_to_a_person_and_taken_up(desk: Desk) -> None:
     await desk.work()
 
 
+async def back_to_a_person_nobody_called(desk: Desk) -> None:
+    """Somebody answered unasked, so there is no owner and no due time yet; the worker is about to set both."""
+    await answered(desk)
+    await desk.person_says()
+    await write_again(desk.conn, await desk.reference(), "And now?")
+
+
+async def back_to_a_person_nobody_called_and_taken_up(desk: Desk) -> None:
+    await back_to_a_person_nobody_called(desk)
+    await desk.work()
+
+
 async def back_to_a_person_by_chat(desk: Desk) -> None:
     await desk.chat_with_a_person()
     await write(desk.conn, "And now?", number=NUMBER)
@@ -434,6 +446,8 @@ STATES: list[tuple[Callable[[Desk], Awaitable[None]], tuple[str, str | None, boo
     (answered_by_a_person_while_queued, NOT_LISTED),
     (back_to_a_person, ("person", "support", False)),
     (back_to_a_person_and_taken_up, ("person", "support", False)),
+    (back_to_a_person_nobody_called, ("person", None, False)),
+    (back_to_a_person_nobody_called_and_taken_up, ("person", "support", False)),
     (back_to_a_person_by_chat, ("queue", "support", False)),
     (back_to_a_person_by_chat_and_taken_up, ("person", "support", False)),
     (handed_back, NOT_LISTED),

@@ -17,7 +17,7 @@ from typing import Any
 
 import uvicorn
 from starlette.applications import Starlette
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -63,7 +63,8 @@ class Vendor:
             if scope["type"] == "http":
                 # the only way to the socket, for answers that never come
                 scope["transport"] = send.__self__.transport  # type: ignore[attr-defined]
-            await app(scope, receive, send)
+            with contextlib.suppress(ClientDisconnect):  # a client that is killed in the middle of a request
+                await app(scope, receive, send)
 
         return with_transport
 

@@ -137,11 +137,22 @@ async def test_work_whose_giving_up_fails_too_still_becomes_a_dead_letter(pool: 
     assert await is_empty(conn)
 
 
-async def test_work_of_a_kind_nobody_knows_is_a_dead_letter_and_not_a_loop(pool: Pool, conn: Connection) -> None:
+async def test_work_of_a_kind_nobody_knows_waits_for_newer_code(pool: Pool, conn: Connection) -> None:
     await add(conn, "a", "from_the_future")
     async with working(pool, {}):
+        await until(lambda: conn.fetchval("select count(*) from lanes where run_at > now() + interval '20 s'"))
+    row = await conn.fetchrow("select last_error, attempts, pending from lanes")
+    assert row is not None
+    assert tuple(row) == ("nobody here does from_the_future", 0, 1)
+
+
+async def test_work_of_a_kind_nobody_ever_knows_ends_as_a_dead_letter(pool: Pool, conn: Connection) -> None:
+    await add(conn, "a", "from_the_future")
+    await conn.execute("update message_queue set created_at = now() - interval '2 hours'")
+    await conn.execute("update lanes set attempts = 6, last_error = 'nobody here does from_the_future'")
+    async with working(pool, {}):
         await until(lambda: is_empty(conn))
-    assert await conn.fetchval("select error from dead_letters") == "nobody does from_the_future"
+    assert await conn.fetchval("select error from dead_letters") == "nobody here does from_the_future"
 
 
 async def test_a_wish_to_wait_is_kept_and_is_no_failed_try(pool: Pool, conn: Connection) -> None:

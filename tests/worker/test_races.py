@@ -348,6 +348,31 @@ async def test_a_try_that_failed_is_not_repeated_after_a_person_stepped_in(
     assert await desk.list_waiting() == (["person"] if act is Desk.click else [])
 
 
+# A person's answer among what is already under way
+
+
+async def test_a_persons_answer_that_leaves_before_the_word_is_taken_up_ends_the_wait(desk: Desk) -> None:
+    await begin_chat(desk)
+    await desk.say()
+    assert len(await desk.list_waiting()) == 1, "until it has left"
+    await desk.deliver()
+    await desk.answer()
+    assert desk.vendor.taken == ["Jane here."]
+    assert await desk.list_waiting() == []
+
+
+async def test_a_persons_answer_ends_the_wait_also_after_a_reply_that_is_in_doubt_for_good(desk: Desk) -> None:
+    await begin_chat(desk)
+    await desk.answer("in doubt")
+    desk.vendor.failure, desk.vendor.index_lag = ConnectionResetError(), None
+    await desk.deliver()
+    assert await desk.list_waiting() == ["person"]
+    await desk.say()
+    await desk.deliver()
+    assert desk.vendor.taken == ["Jane here."]
+    assert await desk.list_waiting() == []
+
+
 # Everybody at once
 
 

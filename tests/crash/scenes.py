@@ -1,0 +1,164 @@
+"""What a crash alone does not show: several at once at the same message. Each returns what is wrong, or None."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+from channels.base import OutgoingMessage
+from contextlib import suppress
+from db import queue, tickets
+from db.errors import LeaseLost
+from db.pool import Pool
+from db.queue import ClaimedLane
+from tests.crash.fleet import fleet_in_process
+from tests.crash.lives import make_worker, open_twilio
+from tests.crash.matrix import Desk, address_of
+from tests.crash.model import ANSWER, STEPS
+from tests.crash.points import Case, at, make_case
+from tests.fakes import make_runner, reply_with, write_again
+from agent.models.scripted import ScriptedModel
+from worker.deliver import Deliver
+
+Scene = Callable[[Desk, Pool], Awaitable[str | None]]
+
+
+def make_message(channel: str, to: str, body: str) -> OutgoingMessage:
+    """As a channel is given it."""
+    return OutgoingMessage(
+        id=uuid4(), token=uuid4(), channel=channel, thread_key=to, to=to, subject="", body=body, part=1, parts=1,
+        tries=1, draft_id=None, first_try_at=datetime.now(UTC), in_reply_to=None,
+    )  # fmt: skip
+
+
+async def claim(pool: Pool, worker: str, lease: timedelta = timedelta(minutes=1)) -> ClaimedLane:
+    async with pool.acquire() as conn:
+        [lane] = await queue.claim_lanes(conn, worker=worker, lanes=1, messages=20, lease=lease)
+    return lane
+
+
+async def commit_after_losing_the_lease(desk: Desk, pool: Pool) -> str | None:
+    """Two have worked on it; who lost the lease comes to the commit first, and must not be heard."""
+    case = make_case("case1", "web")
+    await desk.write([case])
+    late = await claim(pool, "late", timedelta(0))
+    thinking = asyncio.Event()
+
+    class Slow(ScriptedModel):
+        async def reply(self, request):  # type: ignore[no-untyped-def]
+            thinking.set()
+            await asyncio.sleep(0.3)
+            return await super().reply(request)
+
+    working = asyncio.create_task(make_runner(pool, Slow([reply_with("late")])).run(late))
+    await thinking.wait()
+    held = await claim(pool, "holder")
+    holder = asyncio.create_task(make_runner(pool, Slow([reply_with("in time")] * 2)).run(held))
+    await asyncio.gather(working, holder, return_exceptions=True)
+    told = await desk.list_answers(case)
+    return None if told == ["in time"] else f"told {told}"
+
+
+async def begin_after_losing_the_lease(desk: Desk, pool: Pool) -> str | None:
+    """Who lost the lease before the send does not send."""
+    case = make_case("case1", "whatsapp")
+    await desk.write([case])
+    async with open_twilio(desk.world) as whatsapp:
+        await make_runner(pool, ScriptedModel([reply_with(ANSWER)]), channels=[whatsapp]).run(await claim(pool, "w"))
+        late = await claim(pool, "late", timedelta(0))
+        held = await claim(pool, "holder")
+        deliver = Deliver(pool, {"whatsapp": whatsapp}, "TF")
+        with suppress(LeaseLost):
+            await deliver.run(late)
+        early = await desk.list_answers(case)
+        await deliver.run(held)
+    if early:
+        return "sent by a worker whose lease was over"
+    return None if await desk.list_answers(case) == [ANSWER] else "not sent by the one that had it"
+
+
+async def hand_in_at_once(desk: Desk, pool: Pool) -> str | None:
+    """The vendor posts one message five times at once: it is one."""
+    arrived = asyncio.Event()
+
+    async def hand_in() -> int | None:
+        async with pool.acquire() as conn:
+            arrived.set()
+            return await queue.add_work(conn, "web:one", "inbound", {"version": 1}, dedupe_key="web:one")
+
+    async with pool.acquire() as conn, conn.transaction():
+        await conn.execute("insert into lanes (lane) values ('web:one')")  # all of them wait for this to end
+        tries = [asyncio.create_task(hand_in()) for _ in range(5)]
+        await arrived.wait()
+        await asyncio.sleep(0.3)
+    taken = [new for new in await asyncio.gather(*tries) if new is not None]
+    return None if len(taken) == 1 else f"taken in {len(taken)} times"
+
+
+async def two_tries_and_an_index_that_never_catches_up(desk: Desk, pool: Pool) -> str | None:
+    """Two tries at most, the second flagged, then a person: whatever the vendor shows."""
+    desk.vendor.knobs.index_lag_seconds = 3600
+    hit = at("after the vendor took it")
+    case = make_case("case1", "whatsapp", hit, hit)
+    await desk.write([case])
+    async with fleet_in_process(desk.world, lives=1):
+        await desk.settle()
+    told, flagged = await desk.list_answers(case), await desk.is_flagged(case)
+    return None if (told, flagged) == ([ANSWER] * 2, True) else f"told {len(told)} times, flagged {flagged}"
+
+
+async def answer_with_others_around(desk: Desk, pool: Pool) -> str | None:
+    """A model that takes its time, and three idle workers: one of them has it, the others keep off."""
+    case = make_case("case1", "web")
+    desk.world = replace(desk.world, thinks=0.3)
+    await desk.write([case])
+    async with fleet_in_process(desk.world, lives=4):
+        await desk.settle()
+    claims = desk.world.count(case, "claimed")
+    return await desk.judge(case) or (None if claims == 1 else f"claimed {claims} times")
+
+
+async def begin_turn(desk: Desk, case: Case) -> None:
+    """Until the model is asked."""
+    while not desk.world.count(case, "asked"):
+        await asyncio.sleep(0.02)
+
+
+async def write_again_meanwhile(desk: Desk, pool: Pool) -> str | None:
+    """The customer adds something while the agent thinks: one answer, to both."""
+    case = make_case("case1", "web")
+    desk.world = replace(desk.world, thinks=0.3)
+    await desk.write([case])
+    async with fleet_in_process(desk.world, lives=1):
+        await begin_turn(desk, case)
+        await write_again(desk.conn, desk.references[case.key], "And one more thing (case1)")
+        await desk.settle()
+    told = await desk.list_answers(case)
+    return None if told == [ANSWER] else f"told {len(told)} times"
+
+
+async def take_over_meanwhile(desk: Desk, pool: Pool) -> str | None:
+    """A person answers while the agent thinks: the agent is silent."""
+    case = make_case("case1", "web")
+    desk.world = replace(desk.world, thinks=0.3)
+    await desk.write([case])
+    async with fleet_in_process(desk.world, lives=1):
+        await begin_turn(desk, case)
+        await tickets.add_person_message(desk.conn, desk.references[case.key], "It is me.", idempotency=uuid4())
+        await desk.settle()
+    told = await desk.list_answers(case)
+    return None if told == ["It is me."] else f"told {told}"
+
+
+async def write_again_while_the_worker_sleeps(desk: Desk, pool: Pool) -> str | None:
+    """It wakes with an answer to the first message when both are answered: that answer is nobody's any more."""
+    case = make_case("case1", "web", at("before committing the turn", "sleep"))
+    await desk.write([case])
+    async with fleet_in_process(desk.world, lives=2):
+        while desk.world.find_next(case):
+            await asyncio.sleep(0.02)
+        await write_again(desk.conn, desk.references[case.key], "And one more thing (case1)")
+        await desk.settle()
+    told = await desk.list_answers(case)
+    return None if told == [ANSWER] else f"told {len(told)} times"
