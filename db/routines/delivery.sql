@@ -12,7 +12,8 @@ begin
   act := case
     when m.id is null or m.delivery not in ('pending', 'sending', 'unknown') then 'done'
     when m.delivery = 'pending' and exists (select from messages p where p.reply_id = m.reply_id and p.part < m.part
-                                               and p.delivery in ('failed', 'cancelled', 'unknown')) then 'cancel'
+                                               and p.delivery in ('failed', 'cancelled', 'unknown')) then 'cut'
+    when m.delivery = 'pending' and m.tries > 0 and m.author = 'agent' and talk.epoch <> m.epoch then 'cancel'
     when m.delivery = 'pending' then 'send'
     when absence is null then 'look_up'
     -- a second try: not after a person has spoken, and only one where a no of the vendor is no proof
@@ -24,8 +25,8 @@ begin
     update messages set delivery = 'sending', tries = tries + 1, first_try_at = coalesce(first_try_at, clock_timestamp()),
            last_try_at = clock_timestamp(), possible_duplicate = possible_duplicate or coalesce(absence = 'likely', false)
      where id = m.id returning * into m;
-  elsif act = 'cancel' then
-    update messages set delivery = 'cancelled', delivery_error = case when m.delivery = 'pending' then 'an earlier part did not arrive'
+  elsif act in ('cut', 'cancel') then
+    update messages set delivery = 'cancelled', delivery_error = case act when 'cut' then 'an earlier part did not arrive'
            else 'a person has spoken since' end where id = m.id;
     act := 'done';
   end if;
@@ -52,15 +53,14 @@ comment on function keep_draft(text, bigint, uuid, text) is 'Stores the vendor''
 create or replace function mark_sent(in_message uuid, in_vendor_id text, prefix text) returns void language plpgsql as $$
 declare m messages; now_at timestamptz := clock_timestamp(); reported text;
 begin
-  perform pg_advisory_xact_lock(hashtextextended('vendor:' || in_vendor_id, 0));  -- a report that comes now waits for us, or we see it
   select * into m from messages where id = in_message;
-  if m.vendor_id is not null then
-    if m.vendor_id <> in_vendor_id then  -- the vendor took it twice
-      update messages set possible_duplicate = true where id = m.id;
-      insert into delivery_events (channel, vendor_id, message_id, status) values (m.channel, in_vendor_id, m.id, 'taken twice');
-    end if;
+  if m.vendor_id = in_vendor_id then return; end if;
+  if m.vendor_id is not null then  -- the vendor took it twice
+    update messages set possible_duplicate = true where id = m.id;
+    insert into delivery_events (channel, vendor_id, message_id, status) values (m.channel, in_vendor_id, m.id, 'taken twice');
     return;
   end if;
+  perform pg_advisory_xact_lock(hashtextextended('vendor:' || in_vendor_id, 0));  -- a report that comes now waits for us, or we see it
   update messages set vendor_id = in_vendor_id, delivery = 'sent', delivery_error = null where id = m.id;
   if m.part = m.parts then
     update agent_metrics set delivery_ms = extract(epoch from now_at - finished_at) * 1000,
@@ -70,9 +70,11 @@ begin
     update tickets set first_response_met_at = coalesce(first_response_met_at, now_at), updated_at = now_at
      where conversation_id = m.conversation_id and (status <> 'resolved' or resolved_at >= m.created_at);
     update conversations c set updated_at = now_at, waiting_since = (
-             select min(q.created_at) from message_queue q where q.lane = c.channel || ':' || c.thread_key and q.kind = 'inbound')
-     where c.id = m.conversation_id and (c.handler = 'agent' or m.author = 'person') and not exists (
-             select from messages o where o.conversation_id = c.id and o.delivery in ('pending', 'sending', 'unknown'));
+             select min(q.created_at) from message_queue q where q.lane = c.channel || ':' || c.thread_key and q.kind = 'inbound'
+                and not exists (select from messages p where p.conversation_id = c.id and p.author = 'person' and p.sent_at > q.created_at))
+     where c.id = m.conversation_id and (c.handler = 'agent' or m.author = 'person') and not exists (  -- nothing more is on its way
+             select from messages o join message_queue q on q.dedupe_key = 'deliver:' || o.id
+              where o.conversation_id = c.id and o.delivery in ('pending', 'sending', 'unknown'));
   end if;
   update delivery_events set message_id = m.id where channel = m.channel and vendor_id = in_vendor_id and message_id is null;
   for reported in select e.status from delivery_events e where e.message_id = m.id order by e.id loop
@@ -106,7 +108,8 @@ begin
     perform mark_sent(m.id, d->>'vendor_id', d->>'prefix');  -- true, whoever has the lane by now
   elsif held and m.delivery in ('pending', 'sending', 'unknown') then
     update messages set delivery_error = coalesce(d->>'error', delivery_error),
-           delivery = case outcome when 'not_sent' then 'pending' when 'failed' then 'failed' when 'unknown' then 'unknown'
+           -- a second try that was surely not taken says nothing about the first
+           delivery = case outcome when 'not_sent' then case when m.possible_duplicate then 'unknown' else 'pending' end when 'failed' then 'failed' when 'unknown' then 'unknown'
                                    when 'parked' then 'unknown' else delivery end where id = m.id;
     if outcome in ('failed', 'parked') then
       perform call_person(talk, case outcome when 'failed' then 'delivery_failed' else 'delivery_unknown' end, coalesce(d->>'error', ''), d->>'prefix');

@@ -46,16 +46,16 @@ begin
   select * into ticket from tickets where reference = in_reference;
   select * into talk from conversations where id = ticket.conversation_id for update;
   if not found then return 'missing'; end if;
-  if talk.handler = 'human' then return 'repeated'; end if;
   cancelled := silence_agent(talk.id);
+  if cancelled > 0 then  -- the customer is without the reply that was on its way
+    update conversations set status = 'open', waiting_since = coalesce(waiting_since, clock_timestamp()) where id = talk.id;
+  end if;
+  if talk.handler = 'human' then return 'repeated'; end if;
   route := route_of(ticket.category);
   update tickets set status = case when status in ('open', 'answered') then 'escalated' else status end, team = coalesce(team, route.team, 'support'),
          assignee = coalesce(assignee, route.assignee), escalation_reason = 'taken_over', updated_at = clock_timestamp(),
          person_due_at = add_open_time(clock_timestamp(), coalesce(route.respond_within, interval '4 hours'), route.calendar)
    where id = ticket.id;
-  if cancelled > 0 then  -- the customer is without the reply that was on its way
-    update conversations set status = 'open', waiting_since = coalesce(waiting_since, clock_timestamp()) where id = talk.id;
-  end if;
   return 'accepted';
 end $$;
 comment on function take_over(text) is 'Somebody of the team takes a conversation: the agent is silent from now on. accepted, repeated (a person has it already) or missing.';
@@ -89,7 +89,9 @@ begin
   perform silence_agent(talk.id);
   perform add_reply(talk, 'person', idempotency, null, talk.epoch + 1, jsonb_build_object(
     'bodies', to_jsonb(bodies), 'kind', 'answer', 'delivery', case when is_page then 'sent' else 'pending' end));
-  update conversations set status = 'waiting', waiting_since = case when is_page then null else waiting_since end, updated_at = now_at
+  update conversations set status = 'waiting', updated_at = now_at,
+         waiting_since = case when not is_page then coalesce(waiting_since, (  -- until the vendor has taken it
+           select min(q.created_at) from message_queue q where q.lane = talk.channel || ':' || talk.thread_key and q.kind = 'inbound')) end
    where id = talk.id;
   update tickets set status = 'answered', updated_at = now_at, resolved_at = null,
          first_response_met_at = case when is_page then coalesce(first_response_met_at, now_at) else first_response_met_at end

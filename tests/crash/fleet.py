@@ -127,7 +127,7 @@ def be_a_child(role: str, world: World) -> None:
     try:
         with watched_steps():
             asyncio.run(LIVES[role](world, asyncio.Event()))
-    except BaseException:
+    except BaseException:  # noqa: BLE001 (whatever it was, there is nobody above who could be told)
         traceback.print_exc()
     os._exit(1)
 

@@ -10,6 +10,8 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from typing import Any
 
+from starlette.responses import Response
+
 from agent.toolbox import Toolbox
 from app.gathering import Gatherer
 from app.routes import support, webhooks
@@ -18,7 +20,6 @@ from channels.whatsapp import WhatsApp
 from db import deliveries, queue, turns
 from db.pool import Connection, Pool, open_pool
 from db.queue import ClaimedLane
-from starlette.responses import Response
 from tests.crash.model import CaseModel
 from tests.crash.points import Case, Hit
 from tests.crash.world import World
@@ -43,7 +44,7 @@ class Life:
 
     def is_next(self, step: str, moment: str) -> bool:
         """Whether something is to happen here."""
-        hit = self.case and self.world.find_next(self.case)
+        hit = self.world.find_next(self.case) if self.case is not None else None
         return hit is not None and hit.place == (step, moment)
 
     async def reach(self, step: str, moment: str) -> None:
@@ -71,13 +72,14 @@ class Life:
         await asyncio.Event().wait()
 
     async def sleep(self, case: Case) -> None:
-        """Longer than the lease, or until the next thing happened to the case; the heart does not beat meanwhile."""
+        """Longer than the lease; where more is to happen to the case, until it has. The heart stands still meanwhile."""
         self.is_asleep = True
-        last = self.world.count_hits(case)
-        for _ in range(int(self.world.lease * 2 / 0.02)):
-            await asyncio.sleep(0.02)
-            if last < self.world.count_hits(case):
-                break
+        made = self.world.count_hits(case)
+        if made == len(case.hits):
+            await asyncio.sleep(self.world.lease * 2)
+        else:
+            while made == self.world.count_hits(case):
+                await asyncio.sleep(0.02)
 
     async def beat(self) -> None:
         """The heart of a worker that sleeps stands still; it beats again when the lane in hand is done with."""

@@ -124,7 +124,7 @@ async def live_as_web(world: World, stopping: asyncio.Event) -> None:
 async def cut_off(server: Server) -> None:
     """Whoever waits for an answer gets none."""
     for connection in list(server.server_state.connections):
-        connection.transport.abort()  # type: ignore[union-attr]
+        connection.transport.abort()
     await end_tasks(*server.server_state.tasks)
     server.should_exit = server.force_exit = True
 

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from uuid import uuid4
 
+from asyncpg import Record
+
 from channels.splitting import split_text
 from channels.whatsapp import MAX_CHARS
 from db import queue, tickets
@@ -117,19 +119,13 @@ class Desk:
         if self.unsettled:
             return f"{case.name}: {self.unsettled}"
         answers = await self.list_answers(case)
-        waiting = await self.conn.fetchrow(
-            """
-            select waits_for, is_unseen, owner is not null and due_at is not null as is_owned from waiting_customers
-             where channel || ':' || conversation_id = $1 || ':' || (select id from conversations where channel || ':' || thread_key = $2)
-            """,
-            case.channel,
-            next(lane for lane, key in self.world.lanes.items() if key == case.key),
-        )
+        waiting = await self.find_waiting(case)
         flagged = await self.is_flagged(case)
+        waits_for = waiting and waiting["waits_for"]
+        story = f"{case.name}: answered {len(answers)} times, waits for {waits_for}, flagged {flagged}"
         if self.world.find_next(case):
             return f"{case.name}: only {self.world.count_hits(case)} of {len(case.hits)} happened"
         asked, claims = self.world.count(case, "asked"), self.world.count(case, "claimed")
-        story = f"{case.name}: answered {len(answers)} times, waits for {waiting and waiting['waits_for']}, flagged {flagged}"
         told = [part.strip() for part in split_answer(case)]
         if answers != told:
             if set(answers) - set(told):
@@ -146,16 +142,31 @@ class Desk:
             return f"{story}: the model was asked {asked} times"
         return None
 
-    async def is_flagged(self, case: Case) -> bool:
-        lane = next(lane for lane, key in self.world.lanes.items() if key == case.key)
-        flagged: bool = await self.conn.fetchval(
+    async def find_waiting(self, case: Case) -> Record | None:
+        """The customer's row among those who wait."""
+        return await self.conn.fetchrow(
             """
-            select coalesce(bool_or(possible_duplicate), false) from messages m join conversations c on c.id = m.conversation_id
+            select waits_for, is_unseen, owner is not null and due_at is not null as is_owned
+              from waiting_customers join conversations c on c.id = conversation_id
              where c.channel || ':' || c.thread_key = $1
             """,
-            lane,
+            self.lane_of(case),
+        )
+
+    async def is_flagged(self, case: Case) -> bool:
+        """Whether somebody is told that the customer may have got something twice."""
+        flagged: bool = await self.conn.fetchval(
+            """
+            select coalesce(bool_or(possible_duplicate), false)
+              from messages m join conversations c on c.id = m.conversation_id
+             where c.channel || ':' || c.thread_key = $1
+            """,
+            self.lane_of(case),
         )
         return flagged
+
+    def lane_of(self, case: Case) -> str:
+        return next(lane for lane, key in self.world.lanes.items() if key == case.key)
 
     async def judge_all(self) -> list[str]:
         """All that is wrong."""

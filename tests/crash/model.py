@@ -38,11 +38,12 @@ def is_about(case: Case, request: ModelRequest) -> bool:
 
 
 def play(step: int, answer: str) -> Item:
+    arguments: dict[str, object]
     if step == 0:
         name, arguments = "search_knowledge_base", {"query": "boards", "category": None}
     elif step == 1:
         name, arguments = "get_customer_history", {"scope": "open_tickets"}
     else:
-        fields = {"citations": [], "kind": "acknowledgement", "resolves": False, "language": "en"}
-        name, arguments = "send_response", {"body": answer, **fields}
+        name = "send_response"
+        arguments = {"body": answer, "citations": [], "kind": "acknowledgement", "resolves": False, "language": "en"}
     return ToolCall(f"call{step}", name, json.dumps(arguments))

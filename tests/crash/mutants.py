@@ -1,17 +1,19 @@
 """The mistakes the matrix has to find: each is one change to the product, and the cases that must then go wrong."""
+# ruff: noqa: E501, S608 (the texts stand as they do in the routines)
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import pytest
 
+from app.gathering import Gatherer
 from channels.base import Channel, OutgoingMessage
 from db.migrate import ROUTINES
 from db.pool import Connection
+from db.queue import NewWork
 from db.turns import TurnEnd
 from tests.crash import scenes
 from tests.crash.points import Point, Way, at
@@ -60,6 +62,22 @@ def sending_before_committing() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(TurnRunner, "commit", send_then_commit)
+        yield
+
+
+@contextmanager
+def acknowledging_before_storing() -> Iterator[None]:
+    """The vendor is told yes, and the row is written some time later."""
+    original = Gatherer.add
+
+    async def add_later(self: Gatherer, work: NewWork) -> int | None:
+        task = asyncio.create_task(original(self, work))
+        self.running.add(task)  # type: ignore[arg-type]
+        task.add_done_callback(lambda done: done.cancelled() or done.exception())
+        return 1
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Gatherer, "add", add_later)
         yield
 
 
@@ -172,6 +190,18 @@ MUTANTS = [
         "rows leave the queue when they are claimed", hits=(at("after claiming the lane"),), file="queue.sql",
         changes=(("     order by l.lane, q.id;\nend $$;", "     order by l.lane, q.id;\n  delete from message_queue m where m.lane = any(taken);\n"
                   "  update lanes l set pending = 0, lease_until = null where l.lane = any(taken);\nend $$;"),),
+    ),
+    Mutant(
+        "acknowledged, then stored", scene=scenes.take_in_and_die, channel="whatsapp", code=acknowledging_before_storing,
+    ),
+    Mutant(
+        "a report proves nothing", scene=scenes.hear_from_the_vendor, channel="whatsapp", file="delivery.sql",
+        changes=(("or idempotency_token = (s->>'token')::uuid", "or false"),),
+    ),
+    Mutant(
+        "sent a second time after a person has spoken", scene=scenes.speak_while_it_is_in_doubt, channel="whatsapp",
+        file="delivery.sql",
+        changes=(("when m.author = 'agent' and talk.epoch <> m.epoch then", "when false then"),),
     ),
     Mutant(
         "a lost lease is nobody's", hits=(at("after claiming the lane"),), file="queue.sql",

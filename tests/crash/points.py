@@ -65,7 +65,9 @@ SENDING = (
 )
 """In a worker, from the answer to the vendor."""
 
-REPORTING = tuple(around("report", "recording the vendor's report", "recording the vendor's report", "before", "amid", "after"))
+REPORTING = tuple(
+    around("report", "recording the vendor's report", "recording the vendor's report", "before", "amid", "after")
+)
 """In a web process."""
 
 RECOVERING = tuple(around("look_up", "looking it up", "looking it up", "before", "after"))

@@ -2,23 +2,25 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
+from agent.models.base import ModelReply, ModelRequest
+from agent.models.scripted import ScriptedModel
 from channels.base import OutgoingMessage
-from contextlib import suppress
 from db import queue, tickets
 from db.errors import LeaseLost
 from db.pool import Pool
 from db.queue import ClaimedLane
 from tests.crash.fleet import fleet_in_process
-from tests.crash.lives import make_worker, open_twilio
-from tests.crash.matrix import Desk, address_of
-from tests.crash.model import ANSWER, STEPS
+from tests.crash.lives import open_twilio
+from tests.crash.matrix import Desk
+from tests.crash.model import ANSWER
 from tests.crash.points import Case, at, make_case
+from tests.crash.senders import find_port, send_until_taken
 from tests.fakes import make_runner, reply_with, write_again
-from agent.models.scripted import ScriptedModel
 from worker.deliver import Deliver
 
 Scene = Callable[[Desk, Pool], Awaitable[str | None]]
@@ -46,7 +48,7 @@ async def commit_after_losing_the_lease(desk: Desk, pool: Pool) -> str | None:
     thinking = asyncio.Event()
 
     class Slow(ScriptedModel):
-        async def reply(self, request):  # type: ignore[no-untyped-def]
+        async def reply(self, request: ModelRequest) -> ModelReply:
             thinking.set()
             await asyncio.sleep(0.3)
             return await super().reply(request)
@@ -162,3 +164,40 @@ async def write_again_while_the_worker_sleeps(desk: Desk, pool: Pool) -> str | N
         await desk.settle()
     told = await desk.list_answers(case)
     return None if told == [ANSWER] else f"told {len(told)} times"
+
+
+async def take_in_and_die(desk: Desk, pool: Pool) -> str | None:
+    """The web process dies before the message is stored; the vendor was told nothing, and posts it again."""
+    case = make_case("case1", "whatsapp", at("before storing the message"))
+    world = replace(desk.world, cases=(case,), port=find_port())
+    async with fleet_in_process(world, "web", lives=1):
+        lane = await send_until_taken(desk, case, world)
+        await asyncio.sleep(0.3)
+    desk.world = replace(desk.world, cases=(case,), lanes={lane: case.key})
+    async with fleet_in_process(desk.world, lives=1):
+        await desk.settle()
+    return None if await desk.list_answers(case) == [ANSWER] else "acknowledged and lost"
+
+
+async def hear_from_the_vendor(desk: Desk, pool: Pool) -> str | None:
+    """A report carries our token: it proves what the vendor's lists do not show in time."""
+    desk.vendor.knobs.index_lag_seconds = 3600
+    desk.vendor.knobs.callbacks = ["sent"]
+    case = make_case("case1", "whatsapp", at("after the vendor took it"))
+    await desk.write([case])
+    desk.world = replace(desk.world, port=find_port())
+    async with fleet_in_process(desk.world, "web", lives=1), fleet_in_process(desk.world, lives=1):
+        await desk.settle()
+    return await desk.judge(case)
+
+
+async def speak_while_it_is_in_doubt(desk: Desk, pool: Pool) -> str | None:
+    """A person takes the case when the agent's reply may or may not be out: it is not sent a second time."""
+    case = make_case("case1", "whatsapp", at("after marking it as being sent"))
+    await desk.write([case])
+    async with fleet_in_process(desk.world, lives=1):
+        while desk.world.find_next(case):
+            await asyncio.sleep(0.02)
+        await desk.conn.execute("select call_person(id, 'taken_over', '', 'TF') from conversations")
+        await desk.settle()
+    return None if await desk.list_answers(case) == [] else "the agent spoke after a person"

@@ -1,9 +1,7 @@
 """A web process dies at every point of taking in a message, or a report: what was acknowledged is there, once."""
 
 import asyncio
-import random
-import socket
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,31 +9,21 @@ import pytest
 
 from db.pool import Connection
 from tests.crash.fleet import ForkServer, fleet_in_process
-from tests.crash.matrix import Desk, address_of
+from tests.crash.matrix import Desk
 from tests.crash.points import REPORTING, TAKING_IN, Case, Point, Way, at, make_case
+from tests.crash.senders import find_port, send_until_taken
 from tests.crash.world import World
-from tests.stand_ins.http import NoAnswer, NoConnection, call
 from tests.stand_ins.journal import Knobs
 from tests.stand_ins.vendor import running_vendor
 
 WAYS: list[Way] = ["crash", "kill"]
+ONLY_ONCE = ("after the 2xx",)  # nobody sends it again
 
 
 def list_cases(channel: str, way: Way, points: tuple[Point, ...]) -> list[Case]:
     hits = [[(point, way)] for point in points]
     hits += [[(point, way)] * 2 for point in points if point.moment != "amid" and point.words not in ONLY_ONCE]
     return [make_case(f"case{number}", channel, *these) for number, these in enumerate(hits, start=1)]
-
-
-ONLY_ONCE = ("after the 2xx",)
-
-
-def find_port() -> int:
-    """A port that stays free between two lives: below those that connections of others are given."""
-    while True:
-        port = random.randrange(20_000, 32_000)
-        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
-            return port
 
 
 @pytest.mark.parametrize("channel", ["web", "whatsapp"])
@@ -58,31 +46,6 @@ async def test_one_answer_whenever_a_web_process_dies(
     async with fleet_in_process(desk.world):
         await desk.settle()
     assert await desk.judge_all() == []
-
-
-async def send_until_taken(desk: Desk, case: Case, world: World) -> str:
-    """What a vendor or a browser does: the same message again until it is acknowledged. Returns the lane."""
-    for _ in range(200):
-        with suppress(NoConnection, NoAnswer):
-            if lane := await send_once(desk, case, world):
-                return lane
-        await asyncio.sleep(0.1)
-    raise AssertionError(f"{case.name}: never acknowledged")
-
-
-async def send_once(desk: Desk, case: Case, world: World) -> str | None:
-    text = f"Something about my boards ({case.key})"
-    if case.channel == "whatsapp":
-        address = address_of(case)
-        answer = await desk.vendor.write(world.public_url, address, text, sid=f"SM{int(case.key[4:]):032x}")
-        return f"whatsapp:{address}" if answer.status // 100 == 2 else None
-    form = {"name": "Ana Lima", "email": f"{case.key}@example.com", "subject": "A question", "message": text}
-    headers = {"Idempotency-Key": f"key-of-{case.key}", "Accept": "application/json"}
-    answer = await call("POST", f"{world.public_url}/support/submit", json_body=form, headers=headers)
-    if answer.status // 100 != 2:
-        return None
-    desk.references[case.key] = answer.read_json()["ticket"]
-    return f"web:{desk.references[case.key]}"
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -108,4 +71,6 @@ async def test_a_report_proves_what_nobody_can_look_up_whenever_a_web_process_di
         assert await desk.judge_all() == []
         assert [report.name for report in reports if web.find_next(report)] == []
         assert vendor.journal.callbacks["204"] == len(statuses) * len(cases)
-    assert {row["delivery"] for row in await conn.fetch("select delivery from messages where direction = 'outbound'")} == {"read"}
+    assert {
+        row["delivery"] for row in await conn.fetch("select delivery from messages where direction = 'outbound'")
+    } == {"read"}

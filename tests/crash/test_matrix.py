@@ -47,9 +47,9 @@ def list_long_cases(channel: str, way: Way, *, first: int) -> list[Case]:
     ]
 
 
-async def run(desk: Desk, cases: list[Case], server: ForkServer | None) -> list[str]:
+async def run(desk: Desk, cases: list[Case], server: ForkServer | None, *, lives: int = 6) -> list[str]:
     await desk.write(cases)
-    fleet = server.fleet(desk.world, lives=6) if server else fleet_in_process(desk.world, lives=6)
+    fleet = server.fleet(desk.world, lives=lives) if server else fleet_in_process(desk.world, lives=lives)
     async with fleet:
         await desk.settle()
     return await desk.judge_all()
@@ -78,4 +78,4 @@ async def test_one_answer_whenever_a_worker_stands_still_for_longer_than_its_lea
 ) -> None:
     wanted = [(channel, point) for channel in CHANNELS for point in POINTS[channel] if point.words in STOPS]
     cases = [make_case(f"case{n}", channel, (point, "stop")) for n, (channel, point) in enumerate(wanted, start=1)]
-    assert await run(desk, cases, fork_server) == []
+    assert await run(desk, cases, fork_server, lives=16) == []

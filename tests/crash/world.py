@@ -1,4 +1,4 @@
-"""What all processes of one run share: the database, the vendor, the clocks, the cases, and what has happened so far."""
+"""What all processes of one run share: database, vendor, clocks, the cases, and what has happened so far."""
 
 import json
 import os
@@ -40,8 +40,7 @@ class World:
     def load(cls, text: str) -> "World":
         fields: dict[str, Any] = json.loads(text)
         fields["cases"] = tuple(
-            Case(**{**case, "hits": tuple(Hit(**hit) for hit in case["hits"])})
-            for case in fields["cases"]
+            Case(**{**case, "hits": tuple(Hit(**hit) for hit in case["hits"])}) for case in fields["cases"]
         )
         return cls(**fields)
 

@@ -13,7 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from db import deliveries
 from db.pool import Connection
 from tests.stateful import promises
-from tests.stateful.desk import KINDS, Desk
+from tests.stateful.busy_desk import KINDS, BusyDesk
 from tests.stateful.model import Acceptance, Hand, Talk
 from tests.stateful.snapshot import Snapshot, forget_everything
 from tests.stateful.work import Luck, go_on
@@ -40,7 +40,7 @@ class DeskMachine(RuleBasedStateMachine):
     def __init__(self, runner: asyncio.Runner, conn: Connection, seen: Counter[str]) -> None:
         super().__init__()
         self.runner = runner
-        self.desk = Desk(conn, seen)
+        self.desk = BusyDesk(conn, seen)
 
     def run(self, act: Coroutine[Any, Any, Any]) -> Any:
         return self.runner.run(act)

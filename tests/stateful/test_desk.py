@@ -1,7 +1,7 @@
 """Whatever happens at a desk, and in whatever order: no message is lost, none is answered or sent twice unmarked,
 nobody speaks over a person's head, and whoever waits is listed.
 
-`make test` plays the same 100 histories every time. For more, and other ones at every run:
+`make test` plays the same 60 histories every time. For more, and other ones at every run:
 `STATEFUL_EXAMPLES=3000 python -m pytest tests/stateful`. A history that breaks a promise is shortened and printed.
 """
 
@@ -16,8 +16,11 @@ from hypothesis.stateful import run_state_machine_as_test
 from db.pool import Connection, open_connection
 from tests.stateful.machine import DeskMachine
 
-USUAL = 100
+USUAL = 60
 EXAMPLES = int(os.environ.get("STATEFUL_EXAMPLES", USUAL))
+REACHED = {"turn done", "turn superseded", "turn silenced", "turn lost", "delivery send", "delivery look_up again"}
+REACHED |= {"take over accepted", "hand back accepted", "buried", "requeued", "parked", "failed", "report known"}
+"""Histories in which none of these happens prove nothing."""
 
 
 async def open_desk(url: str) -> Connection:
@@ -38,7 +41,7 @@ def test_every_history_of_a_desk_keeps_the_promises(database_url: str) -> None:
     with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
         conn = runner.run(open_desk(database_url))
         run_state_machine_as_test(
-            partial(DeskMachine, runner, conn, seen),
+            partial(DeskMachine, runner, conn, seen),  # type: ignore[arg-type]  # whatever makes a machine
             settings=settings(
                 max_examples=EXAMPLES,
                 stateful_step_count=60,
@@ -50,4 +53,4 @@ def test_every_history_of_a_desk_keeps_the_promises(database_url: str) -> None:
             ),
         )
         runner.run(conn.close())
-    print(seen)  # noqa: T201
+    assert EXAMPLES < USUAL or seen.keys() >= REACHED, f"never came about: {REACHED - seen.keys()}"

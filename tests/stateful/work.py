@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from tests.stateful.desk import Desk
+from tests.stateful.busy_desk import BusyDesk
 from tests.stateful.model import Hand
 
 
@@ -19,7 +19,7 @@ class Luck:
     index_lags: bool
 
 
-async def go_on(desk: Desk, hand: Hand, luck: Luck) -> None:
+async def go_on(desk: BusyDesk, hand: Hand, luck: Luck) -> None:
     """One stage further, as the worker does it."""
     if hand.stage == "claimed":
         await desk.open_turn(hand)
@@ -35,7 +35,7 @@ async def go_on(desk: Desk, hand: Hand, luck: Luck) -> None:
         await desk.end(hand)
 
 
-async def think(desk: Desk, hand: Hand, luck: Luck) -> None:
+async def think(desk: BusyDesk, hand: Hand, luck: Luck) -> None:
     """The steps that are missing, or the end of the turn."""
     assert hand.turn is not None
     if desk.steps[hand.turn.turn_id] < luck.steps:
@@ -46,7 +46,7 @@ async def think(desk: Desk, hand: Hand, luck: Luck) -> None:
     await desk.commit(hand, ending, luck.parts, with_ticket=luck.has_ticket)
 
 
-def give_to_vendor(desk: Desk, hand: Hand, luck: Luck) -> None:
+def give_to_vendor(desk: BusyDesk, hand: Hand, luck: Luck) -> None:
     talk = desk.find_talk(hand.lane.lane)
     becomes = "busy" if hand.is_asleep else luck.send  # a worker looks at the clock before it sends
     if becomes in ("taken", "answer lost"):
@@ -57,7 +57,7 @@ def give_to_vendor(desk: Desk, hand: Hand, luck: Luck) -> None:
     hand.stage, hand.outcome = "ending", outcomes.get(becomes, in_doubt)
 
 
-async def ask_vendor(desk: Desk, hand: Hand, luck: Luck) -> None:
+async def ask_vendor(desk: BusyDesk, hand: Hand, luck: Luck) -> None:
     talk, taken = desk.find_talk(hand.lane.lane), desk.vendor.find(hand.message_id)
     if taken is None or (luck.index_lags and talk.absence == "likely"):
         await desk.begin(hand, talk.absence)
