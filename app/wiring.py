@@ -31,6 +31,7 @@ from channels.whatsapp import open_whatsapp
 from db.listen import listen
 from db.pool import Pool
 from db.queue import WORK_CHANNEL
+from worker.completer import Completer
 from worker.deliver import Deliver
 from worker.jobs.upkeep import IndexArticle, Sweep
 from worker.loop import Worker, WorkerSettings
@@ -141,15 +142,15 @@ def make_worker(
     settings: Settings, database: Database, pool: Pool, agent: Agent, channels: Mapping[str, Channel]
 ) -> Worker:
     """A worker over an open pool. Run it with `await worker.run()`; `worker.stop()` ends it."""
-    announcer = Announcer(pool)
+    announcer, completer = Announcer(pool), Completer(pool)
     lease = timedelta(seconds=settings.worker_lease_seconds)
     worker = Worker(
         pool=pool,
         handlers={
             "inbound": make_turn_runner(settings, pool, agent, announcer, channels),
             "deliver": Deliver(pool, channels, settings.ticket_prefix, lease),
-            "index_article": IndexArticle(pool, agent.embedder),
-            "sweep": Sweep(pool),
+            "index_article": IndexArticle(pool, completer, agent.embedder),
+            "sweep": Sweep(pool, completer),
         },
         settings=WorkerSettings(
             name=f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(2)}",

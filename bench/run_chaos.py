@@ -36,6 +36,7 @@ def fill(report: Report, plan: Plan, outcome: Outcome) -> None:
     verdict, producer, havoc = outcome.verdict, outcome.producer, outcome.havoc
     report.add("seed", "the same seed strikes in the same order", plan.seed, "")
     report.add("messages", "acknowledged", producer.acked, "")
+    report.add("messages", "customers", len({message.customer for message in producer.sent}), "")
     report.add("messages", "delivered again", producer.duplicates, "")
     report.add("messages", "tries", producer.answers.total(), "")
     for blow, times in sorted(havoc.blows.items()):

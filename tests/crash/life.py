@@ -72,7 +72,7 @@ class Life:
         await asyncio.Event().wait()
 
     async def sleep(self, case: Case) -> None:
-        """Longer than the lease; where more is to happen to the case, until it has. The heart stands still meanwhile."""
+        """Longer than the lease; where more is to happen to the case, until it has. The heart stands still."""
         self.is_asleep = True
         made = self.world.count_hits(case)
         if made == len(case.hits):

@@ -57,7 +57,7 @@ def sending_before_committing() -> Iterator[None]:
     async def send_then_commit(self: TurnRunner, end: TurnEnd) -> Any:
         for channel in self.channels.values():
             if channel.name in end.lane and end.reply:
-                await channel.send(address(channel, end), keep_nothing)
+                await channel.send(address(channel, end), scenes.keep_nothing)
         return await original(self, end)
 
     with pytest.MonkeyPatch.context() as patch:
@@ -88,11 +88,6 @@ def address(channel: Channel, end: TurnEnd) -> OutgoingMessage:
     return scenes.make_message(channel.name, to, body)
 
 
-async def keep_nothing(_: str) -> None:
-    return None
-
-
-TOKEN = "in_lane and token = in_token for update"
 COMMIT_FENCE = "select * into held from lanes where lane = t->>'lane' and token = (t->>'token')::bigint for update;\n  if not found then return 'lost'; end if;"
 
 MUTANTS = [
@@ -136,7 +131,7 @@ MUTANTS = [
     ),
     Mutant(
         "no token check in end_delivery",
-        hits=(at("after marking it as being sent", "sleep"), at(TOOK)), channel="whatsapp", file="delivery.sql",
+        scene=scenes.end_after_losing_the_lease, channel="whatsapp", file="delivery.sql",
         changes=(("where lane = d->>'lane' and token = (d->>'token')::bigint for update", "where lane = d->>'lane' for update"),),
     ),
     Mutant(

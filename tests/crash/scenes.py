@@ -5,13 +5,13 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from agent.models.base import ModelReply, ModelRequest
 from agent.models.scripted import ScriptedModel
 from channels.base import OutgoingMessage
-from db import queue, tickets
-from db.errors import LeaseLost
+from db import deliveries, queue, tickets
+from db.errors import LeaseLost, RetryLater
 from db.pool import Pool
 from db.queue import ClaimedLane
 from tests.crash.fleet import fleet_in_process
@@ -78,6 +78,30 @@ async def begin_after_losing_the_lease(desk: Desk, pool: Pool) -> str | None:
     if early:
         return "sent by a worker whose lease was over"
     return None if await desk.list_answers(case) == [ANSWER] else "not sent by the one that had it"
+
+
+async def end_after_losing_the_lease(desk: Desk, pool: Pool) -> str | None:
+    """Who lost the lease knows that its own try never went out, and nothing about the try of whoever came after it."""
+    case = make_case("case1", "whatsapp")
+    await desk.write([case])
+    async with open_twilio(desk.world) as whatsapp:
+        await make_runner(pool, ScriptedModel([reply_with(ANSWER)]), channels=[whatsapp]).run(await claim(pool, "w"))
+        late = await claim(pool, "late", timedelta(0))
+        message_id = UUID(late.jobs[0].payload["message_id"])
+        await deliveries.begin_delivery(desk.conn, late, message_id, lease=timedelta(0))
+        next_one = await claim(pool, "next", timedelta(0))
+        second = await deliveries.begin_delivery(desk.conn, next_one, message_id, lease=timedelta(0), absence="likely")
+        assert second is not None
+        await whatsapp.send(OutgoingMessage(**second.message), keep_nothing)
+        await deliveries.end_delivery(desk.conn, late, message_id, "not_sent")
+        with suppress(RetryLater):
+            await Deliver(pool, {"whatsapp": whatsapp}, "TF").run(await claim(pool, "last"))
+    told = await desk.list_answers(case)
+    return None if told == [ANSWER] else f"told {len(told)} times"
+
+
+async def keep_nothing(_: str) -> None:
+    return None
 
 
 async def hand_in_at_once(desk: Desk, pool: Pool) -> str | None:

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from agent import calibration, indexing
 from agent.embeddings import Embedder, EmbeddingUnavailable
 from db import queue
-from db.errors import LeaseLost, RetryLater
+from db.errors import RetryLater
 from db.pool import Pool, acquire
 from db.queue import ClaimedLane
+from worker.completer import Completer
 from worker.retry import retry_delay
 
 SWEEP_BATCH = 1000  # lanes
@@ -18,11 +19,7 @@ class Upkeep:
     """What the kinds of upkeep share: done means off the queue, given up means a dead letter."""
 
     pool: Pool
-
-    async def finish(self, lane: ClaimedLane) -> None:
-        async with acquire(self.pool) as conn:
-            if not await queue.finish_work(conn, lane):
-                raise LeaseLost(lane.lane)
+    completer: Completer
 
     async def give_up(self, lane: ClaimedLane, error: str) -> None:
         """Nobody waits for it: the dead letter tells the team."""
@@ -40,7 +37,7 @@ class Sweep(Upkeep):
         while removed == SWEEP_BATCH:
             async with acquire(self.pool) as conn:
                 removed = await queue.sweep_queue(conn, limit=SWEEP_BATCH)
-        await self.finish(lane)
+        await self.completer.finish(lane)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,4 +58,4 @@ class IndexArticle(Upkeep):
                 await calibration.calibrate(self.pool, self.embedder)
         except EmbeddingUnavailable as error:
             raise RetryLater(str(error), delay=retry_delay(lane.attempts)) from error
-        await self.finish(lane)
+        await self.completer.finish(lane)
