@@ -14,8 +14,8 @@ from uuid import uuid4
 from agent.assess import Assessor
 from agent.classify import EXAMPLES, Classifier
 from agent.turn import Limits
+from app.collector import spare_collector
 from app.wakeup import Announcer, Waker
-from app.wiring import spare_collector
 from bench.ground import fresh_pool, percentile, submit_forms
 from bench.in_flight import run_in_flight
 from bench.report import Report

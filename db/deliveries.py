@@ -6,7 +6,7 @@ from typing import Any, Literal
 from uuid import UUID
 
 from db.pool import Connection
-from db.queue import ClaimedLane
+from db.queue import ClaimedLane, Job
 
 Absence = Literal["certain", "likely"]
 Outcome = Literal["sent", "not_sent", "unknown", "failed", "parked", "given_up", "done"]
@@ -21,6 +21,8 @@ class Delivery:
     it, so a person must; done: it is settled."""
     since_try: timedelta
     """How long ago the vendor was last asked to take it, by the database's clock."""
+    since_first: timedelta
+    """The same of the first time."""
     message: dict[str, Any]
     """The fields of channels.base.OutgoingMessage."""
 
@@ -43,7 +45,8 @@ async def begin_delivery(
         message |= {name: UUID(message[name]) for name in ("id", "token")}
         message["known_ids"] = tuple(message["known_ids"])
         message["first_try_at"] = datetime.fromisoformat(message["first_try_at"])
-    return Delivery(row["act"], timedelta(milliseconds=row["tried_ms_ago"] or 0), message)
+    last, first = (timedelta(milliseconds=row[name] or 0) for name in ("tried_ms_ago", "first_tried_ms_ago"))
+    return Delivery(row["act"], last, first, message)
 
 
 async def keep_draft(conn: Connection, lane: ClaimedLane, message_id: UUID, draft_id: str) -> bool:
@@ -55,6 +58,7 @@ async def keep_draft(conn: Connection, lane: ClaimedLane, message_id: UUID, draf
 async def end_delivery(
     conn: Connection,
     lane: ClaimedLane,
+    job: Job,
     message_id: UUID,
     outcome: Outcome,
     *,
@@ -73,6 +77,7 @@ async def end_delivery(
         {
             "lane": lane.lane,
             "token": lane.token,
+            "job_id": job.id,
             "message_id": message_id,
             "outcome": outcome,
             "vendor_id": vendor_id,

@@ -16,11 +16,15 @@ class LeaseLost(DeskError):
 
 
 class RetryLater(DeskError):
-    """Worth another try, no sooner than `delay` from now. The worker puts the lane back."""
+    """Worth another try, no sooner than `delay` from now. The worker puts the lane back.
 
-    def __init__(self, reason: str, *, delay: timedelta) -> None:
+    waited: how long it was put off already; None: as long as its oldest row has waited.
+    """
+
+    def __init__(self, reason: str, *, delay: timedelta, waited: timedelta | None = None) -> None:
         super().__init__(reason)
         self.delay = delay
+        self.waited = waited
 
 
 class PermanentFailure(DeskError):

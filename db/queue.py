@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from hashlib import md5
 from typing import Any
 
 from db.pool import Connection
@@ -56,6 +57,12 @@ class ClaimedLane:
     jobs: tuple[Job, ...]
 
     @property
+    def label(self) -> str:
+        """Its name for logs, where no customer's address may stand: of such a lane the md5, as psql shows it too."""
+        channel, _, key = self.lane.partition(":")
+        return self.lane if channel in ("web", "out", "job") else f"{channel}:{md5(key.encode()).hexdigest()[:12]}"  # noqa: S324
+
+    @property
     def waited(self) -> timedelta:
         """How long its oldest row had waited when it was claimed."""
         return timedelta(milliseconds=self.jobs[0].waited_ms)
@@ -63,20 +70,6 @@ class ClaimedLane:
     @property
     def job_ids(self) -> list[int]:
         return [job.id for job in self.jobs]
-
-
-@dataclass(frozen=True, slots=True)
-class DeadLetter:
-    """Work that was given up, with the reason."""
-
-    id: int
-    lane: str
-    kind: str
-    payload: dict[str, Any]
-    attempts: int
-    error: str
-    created_at: datetime
-    failed_at: datetime
 
 
 async def add_work(
@@ -228,39 +221,12 @@ async def finish_lanes(conn: Connection, lanes: list[ClaimedLane]) -> set[Claime
     return {lanes[place - 1] for place in places}
 
 
-async def bury_work(conn: Connection, lane: ClaimedLane, *, error: str) -> bool:
-    """Make dead letters of rows that will never work and free the lane. False when the lease was lost."""
-    buried: bool = await conn.fetchval("select finish_work($1, $2, $3, $4)", lane.lane, lane.token, lane.job_ids, error)
+async def bury_work(conn: Connection, lane: ClaimedLane, *, error: str, only: Job | None = None) -> bool:
+    """Make dead letters of rows that will never work, or of one of them, and free the lane. False when the lease was
+    lost."""
+    ids = lane.job_ids if only is None else [only.id]
+    buried: bool = await conn.fetchval("select finish_work($1, $2, $3, $4)", lane.lane, lane.token, ids, error)
     return buried
-
-
-async def list_dead(conn: Connection, *, kind: str | None = None) -> list[DeadLetter]:
-    """Dead letters, latest first; of one kind, or all."""
-    rows = await conn.fetch(
-        """
-        select id, lane, kind, payload, attempts, error, created_at, failed_at from dead_letters
-         where $1::text is null or kind = $1 order by id desc
-        """,
-        kind,
-    )
-    return [DeadLetter(**row) for row in rows]
-
-
-async def find_dead(conn: Connection, dead_id: int) -> DeadLetter | None:
-    """One dead letter with its payload."""
-    row = await conn.fetchrow(
-        """
-        select id, lane, kind, payload, attempts, error, created_at, failed_at from dead_letters where id = $1
-        """,
-        dead_id,
-    )
-    return DeadLetter(**row) if row else None
-
-
-async def requeue_dead(conn: Connection, dead_id: int) -> bool:
-    """Put a dead letter back on the queue. False when there is none of that id."""
-    requeued: bool = await conn.fetchval("select requeue_dead($1)", dead_id)
-    return requeued
 
 
 async def add_scheduled(conn: Connection) -> list[str]:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import uuid4
@@ -142,7 +142,7 @@ async def write_on_a_channel_without_tickets(
         "subject": "",
         "category": None,
         "trust": 3,
-        "sent_at": "2026-11-20T12:00:00+00:00",
+        "sent_at": datetime.now(UTC),
         "customer": who,
     }
     lane = f"{channel}:{number}"

@@ -4,12 +4,13 @@ import asyncio
 import logging
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import timedelta
+from typing import NoReturn
 from uuid import UUID
 
 from channels.base import Channel, NotSent, OutgoingMessage, Refused
-from db import deliveries
+from db import deliveries, queue
 from db.deliveries import Absence, Delivery, Outcome
 from db.errors import LeaseLost, PermanentFailure, RetryLater
 from db.pool import Pool, acquire
@@ -42,7 +43,12 @@ class Deliver:
 
     async def give_up(self, lane: ClaimedLane, error: str) -> None:
         """Leave the first message to a person: failed when the vendor surely has not got it, else in doubt."""
-        await Attempt(self, lane, lane.jobs[0]).end("given_up", error=error, is_last=True)
+        attempt = Attempt(self, lane, lane.jobs[0])
+        try:
+            await attempt.end("given_up", error=error, is_last=True)
+        except PermanentFailure:  # nobody can tell what it was; what waits behind it is sound
+            async with acquire(self.pool) as conn:
+                await queue.bury_work(conn, lane, error=error, only=attempt.job)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,12 +106,14 @@ class Attempt:
             async with asyncio.timeout(SEND_SECONDS):
                 vendor_id = await channel.look_up(message)
         except Exception as error:  # a question that failed says nothing about the message
-            raise RetryLater(f"not looked up: {type(error).__name__}", delay=LOOK_AGAIN) from error
+            reason = f"not looked up: {type(error).__name__}"
+            raise RetryLater(reason, delay=LOOK_AGAIN, waited=delivery.since_try) from error
         if vendor_id is not None:
             await self.end("sent", vendor_id=vendor_id)
             return None
         if delivery.since_try < channel.index_lag:
-            raise RetryLater("in doubt", delay=min(LOOK_AGAIN, channel.index_lag - delivery.since_try))
+            pause = min(LOOK_AGAIN, channel.index_lag - delivery.since_try)
+            raise RetryLater("in doubt", delay=pause, waited=timedelta(0))
         return "certain" if channel.absence_is_proof else "likely"
 
     async def send(self, delivery: Delivery, began: float) -> None:
@@ -114,29 +122,38 @@ class Attempt:
             message, channel = self.read(delivery)
             if time.monotonic() - began > self.desk.lease.total_seconds() / 2:
                 raise NotSent("the worker slept over its lease", delay=timedelta(0))
+        except NotSent as error:
+            await self.put_off(delivery, error)
+        try:
             async with asyncio.timeout(SEND_SECONDS):
                 vendor_id = await channel.send(message, self.keep_draft)
         except LeaseLost:
             raise
         except NotSent as error:
-            await self.end("not_sent", error=str(error))
-            raise
+            await self.put_off(delivery, error)
         except Refused as error:
             await self.end("failed", error=str(error))
         except Exception as error:  # whatever it was, nobody knows whether the vendor took the message
             reason = type(error).__name__
-            log.warning("delivery in doubt", extra={"lane": self.lane.lane, "error": reason})
+            log.warning("delivery in doubt", extra={"lane": self.lane.label, "error": reason})
             if channel.index_lag is None:
                 await self.end("parked", error=reason)
             else:
                 await self.end("unknown", error=reason)
-                raise RetryLater(f"in doubt: {reason}", delay=min(LOOK_AGAIN, channel.index_lag)) from error
+                pause = min(LOOK_AGAIN, channel.index_lag)
+                raise RetryLater(f"in doubt: {reason}", delay=pause, waited=timedelta(0)) from error
         else:
             await self.end("sent", vendor_id=vendor_id)
 
+    async def put_off(self, delivery: Delivery, error: NotSent) -> NoReturn:
+        """The vendor surely has not taken it: another try, later."""
+        await self.end("not_sent", error=str(error))
+        error.waited = delivery.since_first
+        raise error
+
     def read(self, delivery: Delivery) -> tuple[OutgoingMessage, Channel]:
         """Raises NotSent while the channel is off: what was promised is sent once it is on again."""
-        message = OutgoingMessage(**delivery.message)
+        message = OutgoingMessage(**{one.name: delivery.message[one.name] for one in fields(OutgoingMessage)})
         channel = self.desk.channels.get(message.channel)
         if channel is None:
             raise NotSent(f"{message.channel} is off", delay=CHANNEL_OFF)
@@ -155,6 +172,7 @@ class Attempt:
             is_kept = await deliveries.end_delivery(
                 conn,
                 self.lane,
+                self.job,
                 self.message_id,
                 outcome,
                 vendor_id=vendor_id,

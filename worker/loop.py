@@ -117,9 +117,11 @@ class Worker:
             log.warning("database cannot be reached", extra={"error": type(error).__name__})
             return 0
         for lane in lanes:
-            self.running[lane] = asyncio.create_task(self.run_lane(lane), name=lane.lane)
+            self.running[lane] = asyncio.create_task(self.run_lane(lane), name=lane.label)
             self.running[lane].add_done_callback(partial(self.put_down, lane))
-        if lanes:
+        # where a dead worker leaves more than fits, the next claim looks at all lanes again
+        is_heir = self.floor is None and len(lanes) == slots and any(lane.attempts > 1 for lane in lanes)
+        if lanes and not is_heir:
             self.floor = min(lane.run_at for lane in lanes) - FLOOR_MARGIN
         return len(lanes)
 
@@ -147,17 +149,22 @@ class Worker:
         try:
             await self.do_work(lane)
         except LeaseLost:
-            log.warning("lease lost", extra={"lane": lane.lane, "attempts": lane.attempts})
+            log.warning("lease lost", extra={"lane": lane.label, "attempts": lane.attempts})
         except RetryLater as error:
-            await self.put_back(lane, str(error), pause=error.delay, is_try=lane.waited > PATIENCE)
+            await self.put_back(
+                lane,
+                str(error),
+                pause=error.delay,
+                is_try=(lane.waited if error.waited is None else error.waited) > PATIENCE,
+            )
         except UNAVAILABLE as error:  # nothing is wrong with the work
-            log.warning("database cannot be reached", extra={"lane": lane.lane, "error": type(error).__name__})
+            log.warning("database cannot be reached", extra={"lane": lane.label, "error": type(error).__name__})
             pause = retry_delay(DATABASE_PAUSE)
             await self.put_back(lane, type(error).__name__, pause=pause, is_try=lane.waited > DATABASE_PATIENCE)
         except PermanentFailure as error:
             await self.put_back(lane, str(error), tries=max(lane.attempts, self.settings.max_attempts))
         except Exception as error:  # the one broad except: a turn may fail, the loop may not
-            log.exception("work failed", extra={"lane": lane.lane, "attempts": lane.attempts})
+            log.exception("work failed", extra={"lane": lane.label, "attempts": lane.attempts})
             await self.put_back(lane, type(error).__name__, pause=retry_delay(lane.attempts))
 
     async def do_work(self, lane: ClaimedLane) -> None:
@@ -166,13 +173,13 @@ class Worker:
         tries_left = self.settings.max_attempts - lane.attempts
         reason = lane.failure or "the worker died each time"
         if tries_left < -1:
-            log.error("work buried", extra={"lane": lane.lane, "attempts": lane.attempts})
+            log.error("work buried", extra={"lane": lane.label, "attempts": lane.attempts})
             async with acquire(self.pool) as conn:
                 await queue.bury_work(conn, lane, error=reason)
         elif handler is None:  # newer code put it there, which is on its way to this process too
             raise RetryLater(f"nobody here does {lane.jobs[0].kind}", delay=NEWER_CODE)
         elif tries_left < 0:
-            log.error("work given up", extra={"lane": lane.lane, "attempts": lane.attempts})
+            log.error("work given up", extra={"lane": lane.label, "attempts": lane.attempts})
             await handler.give_up(lane, reason)
         else:
             await handler.run(lane)
@@ -190,7 +197,7 @@ class Worker:
             async with acquire(self.pool) as conn:
                 await queue.release_lane(conn, lane, pause=pause, failure=failure, tries=tries, is_try=is_try)
         except UNAVAILABLE:
-            log.warning("lane left to its lease", extra={"lane": lane.lane})
+            log.warning("lane left to its lease", extra={"lane": lane.label})
 
     async def beat(self) -> None:
         """Extend every lease in hand a few times per lease; work whose lease is gone is dropped."""

@@ -7,8 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from app.database import find_database
 from app.settings import Settings
-from db import queue
-from db.dead_letters import revive_dead
+from db import dead_letters, queue
 from db.pool import Connection, acquire, open_pool
 
 
@@ -46,7 +45,7 @@ async def run(args: argparse.Namespace, settings: Settings) -> int:
 
 async def list_letters(_: argparse.Namespace, conn: Connection) -> int:
     """No customer's words here: errors are kinds of failure, the payload is what `show` is for."""
-    letters = await queue.list_dead(conn)
+    letters = await dead_letters.list_dead(conn)
     if not letters:
         print("no dead letters: nothing was given up")
         return 0
@@ -71,7 +70,7 @@ def say_age(since: datetime) -> str:
 
 
 async def show_letter(args: argparse.Namespace, conn: Connection) -> int:
-    letter = await queue.find_dead(conn, args.id)
+    letter = await dead_letters.find_dead(conn, args.id)
     if letter is None:
         print(f"dead show: there is no dead letter {args.id}, `dead list` shows all", file=sys.stderr)
         return 1
@@ -85,8 +84,8 @@ async def show_letter(args: argparse.Namespace, conn: Connection) -> int:
 
 async def retry_letters(args: argparse.Namespace, conn: Connection) -> int:
     """Where a person was called only because of the failure, and has not spoken yet, the agent answers after all."""
-    ids = args.ids or [letter.id for letter in await queue.list_dead(conn, kind=args.kind)]
-    queued = [dead_id for dead_id in ids if await revive_dead(conn, dead_id)]
+    ids = args.ids or [letter.id for letter in await dead_letters.list_dead(conn, kind=args.kind)]
+    queued = [dead_id for dead_id in ids if await dead_letters.revive_dead(conn, dead_id)]
     if missing := sorted(set(ids) - set(queued)):
         names = ", ".join(str(dead_id) for dead_id in missing)
         print(f"dead retry: there is no dead letter {names}, `dead list` shows all", file=sys.stderr)

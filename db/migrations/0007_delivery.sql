@@ -26,6 +26,9 @@ comment on column messages.draft_id is 'The vendor''s draft of it, where sending
 comment on column messages.delivery_error is 'Why it failed, or why nobody knows.';
 comment on column messages.possible_duplicate is 'The customer may have got it twice: the vendor had no trace of the first try, so there was one more; or two tries were both taken.';
 
+alter table delivery_events add column error text;
+comment on column delivery_events.error is 'The vendor''s reason in words, where it gave one.';
+
 alter table channel_configs
   add column replies_per_thread int not null default 30 check (replies_per_thread > 0),
   add column replies_per_domain int check (replies_per_domain > 0),

@@ -30,7 +30,9 @@ begin
            else 'a person has spoken since' end where id = m.id;
     act := 'done';
   end if;
-  return jsonb_build_object('act', act, 'tried_ms_ago', extract(epoch from clock_timestamp() - m.last_try_at) * 1000, 'message', jsonb_build_object(
+  return jsonb_build_object(
+    'act', act, 'tried_ms_ago', extract(epoch from clock_timestamp() - m.last_try_at) * 1000,
+    'first_tried_ms_ago', extract(epoch from clock_timestamp() - m.first_try_at) * 1000, 'message', jsonb_build_object(
     'id', m.id, 'token', m.idempotency_token, 'channel', m.channel, 'thread_key', talk.thread_key, 'subject', talk.subject, 'body', m.body,
     'part', m.part, 'parts', m.parts, 'tries', m.tries, 'draft_id', m.draft_id, 'first_try_at', m.first_try_at,
     'to', coalesce((select i.value from customer_identifiers i where i.customer_id = talk.customer_id
@@ -51,7 +53,7 @@ $$;
 comment on function keep_draft(text, bigint, uuid, text) is 'Stores the vendor''s draft of a message before it is sent. False when the lease was lost: then it must not be sent.';
 
 create or replace function mark_sent(in_message uuid, in_vendor_id text, prefix text) returns void language plpgsql as $$
-declare m messages; now_at timestamptz := clock_timestamp(); reported text;
+declare m messages; now_at timestamptz := clock_timestamp(); report delivery_events;
 begin
   select * into m from messages where id = in_message;
   if m.vendor_id = in_vendor_id then return; end if;
@@ -70,15 +72,18 @@ begin
     update tickets set first_response_met_at = coalesce(first_response_met_at, now_at), updated_at = now_at
      where conversation_id = m.conversation_id and (status <> 'resolved' or resolved_at >= m.created_at);
     update conversations c set updated_at = now_at, waiting_since = (
-             select min(q.created_at) from message_queue q where q.lane = c.channel || ':' || c.thread_key and q.kind = 'inbound'
-                and not exists (select from messages p where p.conversation_id = c.id and p.author = 'person' and p.sent_at > q.created_at))
+             -- since the first word that came after this one was written, and that no person has answered
+             select min(w.said_at) from (
+               select q.created_at from message_queue q where q.lane = c.channel || ':' || c.thread_key and q.kind = 'inbound'
+               union all select i.sent_at from messages i where i.conversation_id = c.id and i.direction = 'inbound' and i.sent_at > m.sent_at) w (said_at)
+              where not exists (select from messages p where p.conversation_id = c.id and p.author = 'person' and p.sent_at > w.said_at))
      where c.id = m.conversation_id and (c.handler = 'agent' or m.author = 'person') and not exists (  -- nothing more is on its way
              select from messages o join message_queue q on q.dedupe_key = 'deliver:' || o.id
               where o.conversation_id = c.id and o.delivery in ('pending', 'sending', 'unknown'));
   end if;
   update delivery_events set message_id = m.id where channel = m.channel and vendor_id = in_vendor_id and message_id is null;
-  for reported in select e.status from delivery_events e where e.message_id = m.id order by e.id loop
-    perform apply_status(m.id, reported, null, prefix);
+  for report in select * from delivery_events e where e.message_id = m.id order by e.id loop
+    perform apply_status(m.id, report.status, report.error, prefix);
   end loop;
 end $$;
 comment on function mark_sent(uuid, text, text) is 'The vendor has taken a message: its id, the time it took, the customer waits no longer, and what was reported before the id was known. The caller holds the locks.';
@@ -117,7 +122,7 @@ begin
   end if;
   if held is null then return 'lost'; end if;
   if outcome in ('sent', 'failed', 'parked', 'done') then
-    delete from message_queue where lane = d->>'lane' and dedupe_key = 'deliver:' || m.id;
+    delete from message_queue where lane = d->>'lane' and id = (d->>'job_id')::bigint;
     get diagnostics gone = row_count;
     update lanes set pending = pending - gone, attempts = 0, last_error = null, waiting_since = clock_timestamp() where lane = d->>'lane';
   end if;
@@ -141,8 +146,8 @@ begin
     perform from messages where id = known.id for update;
     perform mark_sent(known.id, s->>'vendor_id', s->>'prefix');  -- whatever it reports, the vendor has it
   end if;
-  insert into delivery_events (channel, vendor_id, message_id, status, payload)
-  values (s->>'channel', s->>'vendor_id', known.id, status, coalesce(nullif(s->'payload', 'null'), '{}'));
+  insert into delivery_events (channel, vendor_id, message_id, status, error, payload)
+  values (s->>'channel', s->>'vendor_id', known.id, status, s->>'error', coalesce(nullif(s->'payload', 'null'), '{}'));
   if known.id is null then return 'unknown'; end if;
   if exists (select from messages where id = known.id and vendor_id = s->>'vendor_id') then
     perform apply_status(known.id, status, s->>'error', s->>'prefix');

@@ -67,9 +67,10 @@ begin
   select * into talk from conversations where id = ticket.conversation_id for update;
   if not found then return 'missing'; end if;
   if talk.handler = 'agent' then return 'repeated'; end if;
-  if talk.waiting_since is not null and not exists (
-       select from message_queue where lane = talk.channel || ':' || talk.thread_key and kind = 'inbound') then
-    return 'waiting';  -- nothing is left that the agent could take up
+  if talk.waiting_since is not null and (  -- unless all that waits for an answer is still on the queue, for the agent to take up
+       not exists (select from message_queue where lane = talk.channel || ':' || talk.thread_key and kind = 'inbound')
+       or exists (select from messages where conversation_id = talk.id and direction = 'inbound' and created_at >= talk.waiting_since)) then
+    return 'waiting';
   end if;
   update conversations set handler = 'agent', epoch = epoch + 1, updated_at = clock_timestamp() where id = talk.id;
   update tickets set status = case when talk.waiting_since is null then 'answered' else 'open' end, person_due_at = null, updated_at = clock_timestamp()

@@ -206,11 +206,13 @@ begin
            resolved_at = case when status <> 'escalated' and (t->>'resolves')::boolean then now_at end
      where conversation_id = talk.id and status <> 'resolved';
   end if;
-  if t->>'outcome' = 'silent' then  -- answered by a person before, and the customer came back: that person's word is due anew
-    update tickets k set status = 'escalated', team = coalesce(k.team, r.team, 'support'), assignee = coalesce(k.assignee, r.assignee),
+  if t->>'outcome' = 'silent' and coalesce(talk.waiting_since, left_over) is not null then
+    -- a person had answered, and the customer came back: that person's word is due anew
+    update tickets k set status = 'escalated', resolved_at = null, team = coalesce(k.team, r.team, 'support'), assignee = coalesce(k.assignee, r.assignee),
            person_due_at = add_open_time(now_at, coalesce(r.respond_within, interval '4 hours'), r.calendar), updated_at = now_at
-      from tickets o left join lateral route_of(o.category) r on true
-     where k.conversation_id = talk.id and k.status = 'open' and o.id = k.id;
+      from (select id, category from tickets where conversation_id = talk.id order by created_at desc limit 1) latest
+      left join lateral route_of(latest.category) r on true
+     where k.id = latest.id and k.status <> 'escalated';
   end if;
   if t->>'outcome' = 'closed' then
     update tickets set status = 'resolved', resolved_at = now_at, updated_at = now_at

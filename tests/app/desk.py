@@ -86,7 +86,8 @@ async def answer_waiting(conn: Connection, answer: Answer | None = None) -> int:
             inbound=[{name: job.payload[name] for name in ("external_id", "body", "sent_at")} for job in lane.jobs],
             effects=[effect | {"reference": first["thread_key"]} for effect in answer.effects],
             reply={
-                "bodies": [answer.body], "kind": answer.kind, "citations": answer.citations, "delivery": answer.delivery,
+                "bodies": [answer.body], "kind": answer.kind, "citations": answer.citations,
+                "delivery": answer.delivery,
             },
             language="en", sentiment=answer.sentiment, model="scripted", resolves=answer.resolves,
             timings_ms={"waiting": answer.waiting_ms, "thinking": answer.thinking_ms},

@@ -2,7 +2,7 @@
 
 import pytest
 
-from db import queue
+from db import dead_letters, queue
 from db.pool import Connection, Pool
 from tests.app.test_command_line import run
 from tests.fakes import claim_one, write_on_a_channel_without_tickets
@@ -31,7 +31,7 @@ async def test_what_can_be_retried_is_although_something_else_cannot(
 ) -> None:
     await write_on_a_channel_without_tickets(conn, "Nobody else's business")
     await queue.bury_work(conn, await claim_one(pool), error="TimeoutError")
-    [dead] = await queue.list_dead(conn)
+    [dead] = await dead_letters.list_dead(conn)
     _, listed, _ = await run("dead", "list", DATABASE_URL=database_url)
     for part in (str(dead.id), "inbound", "whatsapp:+49", "TimeoutError", "dead retry ID"):
         assert part in listed

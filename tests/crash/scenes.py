@@ -90,10 +90,10 @@ async def end_after_losing_the_lease(desk: Desk, pool: Pool) -> str | None:
         message_id = UUID(late.jobs[0].payload["message_id"])
         await deliveries.begin_delivery(desk.conn, late, message_id, lease=timedelta(0))
         next_one = await claim(pool, "next", timedelta(0))
-        second = await deliveries.begin_delivery(desk.conn, next_one, message_id, lease=timedelta(0), absence="likely")
+        second = await deliveries.begin_delivery(desk.conn, next_one, message_id, lease=timedelta(0), absence="certain")
         assert second is not None
         await whatsapp.send(OutgoingMessage(**second.message), keep_nothing)
-        await deliveries.end_delivery(desk.conn, late, message_id, "not_sent")
+        await deliveries.end_delivery(desk.conn, late, late.jobs[0], message_id, "not_sent")
         with suppress(RetryLater):
             await Deliver(pool, {"whatsapp": whatsapp}, "TF").run(await claim(pool, "last"))
     told = await desk.list_answers(case)

@@ -4,7 +4,7 @@ import asyncio
 from datetime import timedelta
 from typing import Any
 
-from db import queue
+from db import dead_letters, queue
 from db.pool import Connection, Pool
 from db.queue import ClaimedLane
 
@@ -172,11 +172,11 @@ async def test_buried_work_can_be_looked_at_and_requeued(conn: Connection) -> No
     [lane] = await claim(conn)
     await queue.bury_work(conn, lane, error="cannot be read")
     assert await claim(conn) == []
-    [dead] = await queue.list_dead(conn)
+    [dead] = await dead_letters.list_dead(conn)
     assert (dead.error, dead.payload["body"], dead.attempts) == ("cannot be read", "hello", 1)
     assert await add_message(conn, "a") is None, "a repetition of dead work is not taken in again"
-    assert await queue.requeue_dead(conn, dead.id)
-    assert not await queue.requeue_dead(conn, dead.id)
+    assert await dead_letters.revive_dead(conn, dead.id)
+    assert not await dead_letters.revive_dead(conn, dead.id)
     [again] = await claim(conn)
     assert bodies(again) == ["hello"]
     assert await pending_agrees(conn)
@@ -233,8 +233,8 @@ async def test_a_requeued_letter_is_counted_with_what_waits_in_its_lane(conn: Co
     [lane] = await claim(conn)
     await queue.bury_work(conn, lane, error="broken")
     await add_message(conn, "a", "second")
-    [dead] = await queue.list_dead(conn)
-    await queue.requeue_dead(conn, dead.id)
+    [dead] = await dead_letters.list_dead(conn)
+    await dead_letters.revive_dead(conn, dead.id)
     assert await pending_agrees(conn)
 
 
@@ -243,7 +243,7 @@ async def test_upkeep_that_was_buried_once_can_be_queued_again(conn: Connection)
         assert await queue.add_work(conn, "job:sweep", "sweep", {}, dedupe_key="job:sweep", priority=2) is not None
         [lane] = await claim(conn)
         await queue.bury_work(conn, lane, error="broken")
-    assert len(await queue.list_dead(conn)) == 1
+    assert len(await dead_letters.list_dead(conn)) == 1
 
 
 async def test_whoever_waits_is_seen_before_any_worker_has_looked(conn: Connection) -> None:

@@ -1,4 +1,4 @@
-"""kill -9 of the real command in the middle of a turn: the customer gets exactly one answer. All points: tests/crash."""
+"""kill -9 of the real command in the middle of a turn leaves exactly one answer. All other points: tests/crash."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable

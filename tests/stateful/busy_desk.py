@@ -183,8 +183,8 @@ class BusyDesk(Desk):
         """Keep what became of a try, and go on as the worker does."""
         settles = hand.outcome not in ("not_sent", "unknown")
         kept = await deliveries.end_delivery(
-            self.conn, hand.lane, UUID(hand.message_id), hand.outcome, vendor_id=hand.vendor_id, error="a reason",
-            is_last=settles and hand.is_at_last_job,
+            self.conn, hand.lane, hand.lane.jobs[hand.place], UUID(hand.message_id), hand.outcome,
+            vendor_id=hand.vendor_id, error="a reason", is_last=settles and hand.is_at_last_job,
         )  # fmt: skip
         assert kept == self.holds(hand)
         self.seen[f"{'try' if kept else 'stale try'} ended: {hand.outcome}"] += 1
@@ -212,7 +212,13 @@ class BusyDesk(Desk):
 
     async def give_up_delivery(self, hand: Hand) -> None:
         kept = await deliveries.end_delivery(
-            self.conn, hand.lane, UUID(hand.message_id), "given_up", error="the last try", is_last=True
+            self.conn,
+            hand.lane,
+            hand.lane.jobs[hand.place],
+            UUID(hand.message_id),
+            "given_up",
+            error="the last try",
+            is_last=True,
         )
         assert kept == self.holds(hand)
         self.free(hand)

@@ -51,6 +51,10 @@ class DeskMachine(RuleBasedStateMachine):
     def list_ticketed(self) -> list[Talk]:
         return [talk for talk in self.desk.talks if self.desk.now.find_ticket(talk) is not None]
 
+    def list_interruptible(self) -> list[Talk]:
+        making = {hand.lane.lane for hand in self.desk.hands if hand.stage == "open"}
+        return [talk for talk in self.list_ticketed() if talk.lane in making]
+
     @initialize(
         vendors=st.lists(st.sampled_from(sorted(VENDORS)), min_size=1, max_size=2, unique=True), has_page=st.booleans()
     )
@@ -163,6 +167,17 @@ class DeskMachine(RuleBasedStateMachine):
             self.run(self.desk.say(talk, parts, uuid4()))
         else:
             self.run(self.desk.hand_back(talk))
+
+    @precondition(lambda self: self.list_interruptible())
+    @rule(pick=ANY, writes=st.booleans(), luck=LUCK)
+    def person_interrupts(self, pick: int, writes: bool, luck: Luck) -> None:
+        """While a worker is making a reply, which must then not be kept."""
+        talks = self.list_interruptible()
+        talk = talks[pick % len(talks)]
+        self.run(self.desk.say(talk, 1, uuid4()) if writes else self.desk.take_over(talk))
+        self.promises_are_kept()
+        for hand in [hand for hand in self.desk.hands if hand.lane.lane == talk.lane and hand.stage == "open"]:
+            self.work(hand, 3, luck)
 
     # The vendor
 

@@ -343,3 +343,100 @@ async def test_work_given_up_is_left_to_a_person_as_failed_or_in_doubt(
     assert await states(conn) == ["failed"]
     assert await conn.fetchval("select delivery_error from messages where direction = 'outbound'") == "never worked"
     assert await conn.fetchval("select count(*) from message_queue") == 0
+
+
+async def hand_to_a_person(desk: Desk, conn: Connection) -> str:
+    """A customer who asked for a person and was told so; returns the ticket's reference."""
+    await write_on_a_channel_without_tickets(conn, "A person, please", channel=desk.channel.name)
+    await make_runner(desk.pool, ScriptedModel([hand_over()]), channels=[desk.channel]).run(await desk.claim(conn))
+    await desk.deliver(conn)
+    return str(await conn.fetchval("select reference from tickets"))
+
+
+async def write_to_a_person(desk: Desk, conn: Connection) -> None:
+    await write_on_a_channel_without_tickets(conn, "It is broken again", channel=desk.channel.name)
+    await conn.execute("update lanes set run_at = now() + interval '1 hour' where lane like 'out:%'")
+    lanes = await queue.claim_lanes(conn, worker="w", lanes=9, messages=20, lease=timedelta(minutes=1))
+    [lane] = [lane for lane in lanes if not lane.lane.startswith("out:")]
+    await make_runner(desk.pool, ScriptedModel([]), channels=[desk.channel]).run(lane)
+
+
+async def test_a_word_that_came_while_a_persons_answer_was_on_its_way_is_still_owed_one(
+    pool: Pool, conn: Connection, vendor: Vendor
+) -> None:
+    desk = Desk(pool, MuteChannel(vendor.url))
+    reference = await hand_to_a_person(desk, conn)
+    await tickets.add_person_message(conn, reference, "Done, have a look.", idempotency=uuid4())
+    await write_to_a_person(desk, conn)
+    await desk.deliver(conn)
+    assert await conn.fetchval("select count(*) from waiting_customers") == 1
+
+
+async def test_whoever_comes_back_to_a_person_has_an_owner_and_a_due_time(
+    pool: Pool, conn: Connection, vendor: Vendor
+) -> None:
+    desk = Desk(pool, MuteChannel(vendor.url))
+    reference = await hand_to_a_person(desk, conn)
+    await tickets.add_person_message(conn, reference, "Done, have a look.", idempotency=uuid4())
+    await desk.deliver(conn)
+    assert await conn.fetchval("select count(*) from waiting_customers") == 0
+    await write_to_a_person(desk, conn)
+    row = await conn.fetchrow("select owner is not null, due_at is not null, is_unseen from waiting_customers")
+    assert row is not None
+    assert tuple(row) == (True, True, False)
+
+
+async def test_work_without_a_message_leaves_the_queue(pool: Pool, conn: Connection, vendor: Vendor) -> None:
+    desk = Desk(pool, MuteChannel(vendor.url))
+    payload = {"version": 1, "message_id": str(uuid4())}
+    await queue.add_work(conn, "out:gone", "deliver", payload, dedupe_key="deliver:gone", priority=0)
+    await desk.deliver(conn)
+    assert await conn.fetchval("select count(*) from message_queue") == 0
+
+
+async def test_work_that_nobody_can_read_is_buried_without_the_replies_behind_it(
+    pool: Pool, conn: Connection, vendor: Vendor
+) -> None:
+    desk = Desk(pool, MuteChannel(vendor.url))
+    await desk.answer(conn)
+    lane = await conn.fetchval("select lane from message_queue")
+    await conn.execute(
+        "insert into message_queue (id, lane, kind, dedupe_key, payload) overriding system value "
+        "values (0, $1, 'deliver', 'deliver:broken', '{}')",
+        lane,
+    )
+    await conn.execute("update lanes set pending = pending + 1 where lane = $1", lane)
+    await desk.handler.give_up(await desk.claim(conn), "the row names no message")
+    await desk.deliver(conn)
+    assert len(vendor.journal.accepted) == 1
+    assert await conn.fetchval("select array_agg(dedupe_key) from dead_letters") == ["deliver:broken"]
+
+
+async def test_a_doubt_is_waited_out_also_when_the_row_is_old(pool: Pool, conn: Connection, vendor: Vendor) -> None:
+    desk = Desk(pool, DraftsChannel(vendor.url, index_lag=timedelta(minutes=1), absence_is_proof=False))
+    await desk.answer(conn)
+    await conn.execute("update message_queue set created_at = created_at - interval '2 hours'")
+    vendor.knobs.script = ["fail_500"]
+    for _ in range(2):
+        with pytest.raises(RetryLater) as put_off:
+            await desk.handler.run(await desk.claim(conn))
+        assert put_off.value.waited == timedelta(0)
+
+
+async def test_a_field_that_newer_code_gives_a_message_hinders_nobody(
+    pool: Pool, conn: Connection, vendor: Vendor
+) -> None:
+    desk = Desk(pool, MuteChannel(vendor.url))
+    await desk.answer(conn)
+    source = await conn.fetchval("select pg_get_functiondef('begin_delivery'::regproc)")
+    await conn.execute(source.replace("'part', m.part,", "'part', m.part, 'newer', 1,"))
+    await desk.deliver(conn)
+    assert len(vendor.journal.accepted) == 1
+
+
+async def test_a_customers_address_is_in_no_log(conn: Connection) -> None:
+    lane = await write_on_a_channel_without_tickets(conn, "Hello")
+    [claimed] = await queue.claim_lanes(conn, worker="w", lanes=1, messages=20, lease=timedelta(minutes=1))
+    assert NUMBER in lane
+    assert NUMBER not in claimed.label
+    assert claimed.label.removeprefix("whatsapp:") == await conn.fetchval("select left(md5($1), 12)", NUMBER)

@@ -6,7 +6,7 @@ import pytest
 
 from agent.models.base import ModelRequest
 from agent.models.scripted import ScriptedModel
-from db import queue, tickets
+from db import dead_letters, queue, tickets
 from db.pool import Connection, Pool
 from tests.fakes import call, claim_one, list_replies, make_runner, reply_with, submit, write_again
 
@@ -105,8 +105,8 @@ async def test_whoever_waits_behind_a_dead_letter_is_listed_once(pool: Pool, con
 async def test_a_given_up_message_that_is_queued_again_is_logged_once(pool: Pool, conn: Connection) -> None:
     await submit(conn, "Hello there")
     await make_runner(pool, ScriptedModel([])).give_up(await claim_one(pool), "TimeoutError")
-    [dead] = await queue.list_dead(conn)
-    assert await queue.requeue_dead(conn, dead.id)
+    [dead] = await dead_letters.list_dead(conn)
+    assert await dead_letters.revive_dead(conn, dead.id)
     await answer(pool)
     assert await conn.fetchval("select count(*) from messages where direction = 'inbound'") == 1
     assert await conn.fetchval("select count(*) from message_queue where kind = 'inbound'") == 0
