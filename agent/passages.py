@@ -8,6 +8,8 @@ from typing import Literal
 from agent.text import plain_text
 
 MAX_WORDS = 180
+SHOWN_CHARS = 1500
+"""What models are shown of a passage. One of MAX_WORDS is shorter, so only long lists, code and tables are cut."""
 MIN_WORDS = 40
 """A section shorter than this is kept with the next one: alone it says too little to be found."""
 FENCE = re.compile(r"^\s*(```|~~~)")

@@ -20,13 +20,13 @@ from agent.effects import CreateTicket, Effect, Escalate, Respond
 from agent.embeddings import Embedder
 from agent.grounding import Evidence, ReplyDraft, check_reply
 from agent.models.base import ToolCall
+from agent.passages import SHOWN_CHARS
 from agent.phrases import say
 from agent.retrieval import FoundPassage, SearchQuery, search
 from agent.sentiment import score_sentiment
 from db import escalations, history
 from db.pool import Pool, acquire
 
-MAX_PASSAGE_CHARS = 900
 ESCALATION_FLOOR = {"normal": 5, "high": 8, "urgent": 9}
 TICKET_PRIORITY = {"low": 2, "normal": 4, "high": 7, "urgent": 9}
 
@@ -281,7 +281,7 @@ def describe_passage(handle: str, passage: FoundPassage) -> dict[str, Any]:
         "slug": passage.slug,
         "title": passage.title,
         "url": f"/help/{passage.slug}?version={passage.version}",
-        "text": (f"## {passage.heading}\n\n" if passage.heading else "") + passage.text[:MAX_PASSAGE_CHARS],
+        "text": (f"## {passage.heading}\n\n" if passage.heading else "") + passage.text[:SHOWN_CHARS],
         "updated": passage.updated.isoformat() if passage.updated else None,
         "score": round(passage.score, 4),
     }

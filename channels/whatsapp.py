@@ -10,11 +10,10 @@ from uuid import UUID
 import httpx2
 
 from channels.base import KeepDraft, NotSent, OutgoingMessage, Refused
-from channels.splitting import split_text
+from channels.splitting import split_for
 from channels.whatsapp_webhooks import PREFIX, WhatsAppAccount
 from db.errors import DeskError, RetryLater
 
-MAX_CHARS = 1600
 INDEX_LAG = timedelta(seconds=60)
 CLOCK_SKEW = timedelta(seconds=5)  # between the database's clock and Twilio's, which counts in whole seconds
 TIMEOUT = httpx2.Timeout(15, connect=5, pool=5)  # seconds
@@ -50,7 +49,7 @@ class WhatsApp:
 
     def split(self, body: str) -> list[str]:
         """At most 1,600 UTF-16 code units each."""
-        return split_text(body, MAX_CHARS)
+        return split_for(self.name, body)
 
     async def send(self, message: OutgoingMessage, keep_draft: KeepDraft) -> str:  # noqa: ARG002 (Twilio has no drafts)
         """One create, never repeated here; returns the message's SID.

@@ -140,10 +140,12 @@ def read_lane(rows: list[Any]) -> ClaimedLane:
     )
 
 
-async def extend_leases(conn: Connection, *, worker: str, held: list[ClaimedLane], lease: timedelta) -> set[str]:
+async def extend_leases(
+    conn: Connection, *, worker: str, held: list[ClaimedLane], lease: timedelta
+) -> set[tuple[str, int]]:
     """Heartbeat: hold `held` (lane to token) for another `lease`, and say that the worker lives.
 
-    Returns the lanes still ours; what is missing was lost, and its work must be dropped.
+    Returns the lanes still ours with their tokens; what is missing was lost, and its work must be dropped.
     """
     rows = await conn.fetch(
         """
@@ -151,7 +153,7 @@ async def extend_leases(conn: Connection, *, worker: str, held: list[ClaimedLane
           insert into workers (name, running) values ($1, cardinality($2::text[]))
           on conflict (name) do update set heartbeat_at = clock_timestamp(), running = excluded.running),
         ours as materialized (
-          select l.lane from lanes l join unnest($2::text[], $3::bigint[]) as h (lane, token) using (lane, token)),
+          select lane, token from lanes join unnest($2::text[], $3::bigint[]) as h (lane, token) using (lane, token)),
         -- a lane that is locked is being committed by us, or taken from us: waiting for it could be a deadlock, and the
         -- next beat will know
         free as materialized (
@@ -160,14 +162,14 @@ async def extend_leases(conn: Connection, *, worker: str, held: list[ClaimedLane
           update lanes l set lease_until = clock_timestamp() + $4
             from free, unnest($2::text[], $3::bigint[]) as h (lane, token)
            where l.lane = free.lane and h.lane = l.lane and h.token = l.token)
-        select lane from ours
+        select lane, token from ours
         """,
         worker,
         [lane.lane for lane in held],
         [lane.token for lane in held],
         lease,
     )
-    return {row["lane"] for row in rows}
+    return {(row["lane"], row["token"]) for row in rows}
 
 
 async def leave_fleet(conn: Connection, *, worker: str) -> None:

@@ -24,6 +24,10 @@ LOOK_AGAIN = timedelta(seconds=5)
 CHANNEL_OFF = timedelta(minutes=1)
 
 
+class ChannelOff(NotSent):
+    """The team has turned the channel off: no try counts until it is on again."""
+
+
 @dataclass(frozen=True, slots=True)
 class Deliver:
     """Sends replies. A try is written down before it is made, so that a crash leaves a question, never a guess."""
@@ -105,6 +109,9 @@ class Attempt:
         try:
             async with asyncio.timeout(SEND_SECONDS):
                 vendor_id = await channel.look_up(message)
+        except RetryLater as error:
+            error.waited = delivery.since_try
+            raise
         except Exception as error:  # a question that failed says nothing about the message
             reason = f"not looked up: {type(error).__name__}"
             raise RetryLater(reason, delay=LOOK_AGAIN, waited=delivery.since_try) from error
@@ -148,15 +155,15 @@ class Attempt:
     async def put_off(self, delivery: Delivery, error: NotSent) -> NoReturn:
         """The vendor surely has not taken it: another try, later."""
         await self.end("not_sent", error=str(error))
-        error.waited = delivery.since_first
+        error.waited = timedelta(0) if isinstance(error, ChannelOff) else delivery.since_first
         raise error
 
     def read(self, delivery: Delivery) -> tuple[OutgoingMessage, Channel]:
-        """Raises NotSent while the channel is off: what was promised is sent once it is on again."""
+        """Raises ChannelOff: what was promised is sent once the channel is on again."""
         message = OutgoingMessage(**{one.name: delivery.message[one.name] for one in fields(OutgoingMessage)})
         channel = self.desk.channels.get(message.channel)
         if channel is None:
-            raise NotSent(f"{message.channel} is off", delay=CHANNEL_OFF)
+            raise ChannelOff(f"{message.channel} is off", delay=CHANNEL_OFF)
         return message, channel
 
     async def keep_draft(self, draft_id: str) -> None:

@@ -212,7 +212,7 @@ class Worker:
                 log.warning("heartbeat failed", extra={"error": type(error).__name__})
             else:
                 for lane in held:
-                    if lane.lane not in kept and lane in self.running:
+                    if (lane.lane, lane.token) not in kept and lane in self.running:
                         self.running[lane].cancel()
             await asyncio.sleep(self.settings.lease.total_seconds() / 4)
 

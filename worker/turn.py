@@ -20,6 +20,7 @@ from agent.prompt import PROMPT_VERSION, build_instructions, lay_out_turn
 from agent.toolbox import ToolContext
 from agent.turn import AgentTurn, Ending, Limits
 from channels.base import Channel, InboundMessage, lay_out_reply, read_payload
+from channels.splitting import split_for
 from db import turns
 from db.errors import LeaseLost
 from db.pool import Pool, acquire
@@ -238,7 +239,7 @@ class TurnRunner:
         )
 
     def split(self, channel: str, text: str) -> list[str]:
-        return self.channels[channel].split(text) if channel in self.channels else [text]
+        return self.channels[channel].split(text) if channel in self.channels else split_for(channel, text)
 
 
 def describe_assessment(assessment: Assessment) -> dict[str, Any]:

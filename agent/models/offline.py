@@ -6,16 +6,16 @@ from typing import Any
 
 from agent.assess import asks_for_update, says_it_failed
 from agent.brief import Brief, Escalation
-from agent.extract import Space, count_shared, extract_answer, quote_best
+from agent.extract import Space, count_shared, extract_answer, list_stems, quote_best
+from agent.facts import list_facts
 from agent.language import find_language
 from agent.models.base import ModelFailure, ModelReply, ModelRequest, ToolCall, Usage
 from agent.models.transcript import Found, Progress, Searched, read_progress
+from agent.passages import SHOWN_CHARS
 from agent.phrases import choose_language, is_phrase, say
 from agent.queries import choose_title, find_unknown_names, list_keywords, make_query
-from agent.words import fold, list_words
+from agent.words import fold, list_words, stem_word
 
-CUT_CHARS = 880
-"""A result this long may have been shortened by the search tool."""
 MAX_TITLES = 3
 RELATED_SCORES = 0.75
 """A third title is offered only when its score is this near to the best one's."""
@@ -162,7 +162,7 @@ class Turn:
         body = (
             quote_best(self.question, passage.text, space)
             if refused
-            else extract_answer(self.question, passage.text, space, is_cut=len(passage.text) >= CUT_CHARS)
+            else extract_answer(self.question, passage.text, space, is_cut=len(passage.text) >= SHOWN_CHARS)
         )
         if body is None:
             return self.hand_over("no_answer", f"nothing quotable in {passage.title!r}")
@@ -188,8 +188,12 @@ class Turn:
         return " ".join([self.chosen_title or "", self.text, *(earlier if len(words) < 3 else ())])
 
     def frame(self, passage: Found) -> str:
+        """What stands before a quotation: that it is in another language, and whose plan it is about if only the
+        title says so."""
         written = find_language(f"{passage.title}\n{passage.text}")
-        return "" if written in (None, self.language) else say("quoted", self.language) + "\n"
+        quoted = "" if written in (None, self.language) else say("quoted", self.language) + "\n"
+        plans = [fact.value for fact in list_facts(passage.title) if fact.kind == "plan"]
+        return quoted + (f"{passage.title}:\n" if any(plan not in fold(passage.text) for plan in plans) else "")
 
     def clarify(self, searched: Searched) -> ToolCall:
         by_title = {found.title: found for found in reversed(searched.results) if found.title}
@@ -273,7 +277,8 @@ def choose_section(question: str, searched: Searched) -> Found:
     else the one without a heading, which is how the article begins."""
     best = searched.results[0]
     near = [f for f in searched.results if f.title == best.title and f.score >= CLOSE_SECTIONS * best.score]
-    named = " ".join(word for word in list_words(question) if word not in list_words(best.title))
+    known = list_stems(best.title)
+    named = " ".join(word for word in list_words(question) if stem_word(word) not in known)
     return max(near, key=lambda found: (count_shared(named, found.heading), not found.heading))
 
 

@@ -1,5 +1,5 @@
 -- Sending what was committed: at most once where the vendor can be asked, in order, and visible where it is in doubt.
--- Locks are taken in one order everywhere: conversation, lane, message.
+-- Locks are taken in one order everywhere: inbound lane, conversation, outbound lane, message.
 
 create or replace function begin_delivery(in_lane text, in_token bigint, in_message uuid, lease interval, absence text default null)
 returns jsonb language plpgsql as $$
@@ -13,11 +13,11 @@ begin
     when m.id is null or m.delivery not in ('pending', 'sending', 'unknown') then 'done'
     when m.delivery = 'pending' and exists (select from messages p where p.reply_id = m.reply_id and p.part < m.part
                                                and p.delivery in ('failed', 'cancelled', 'unknown')) then 'cut'
-    when m.delivery = 'pending' and m.tries > 0 and m.author = 'agent' and talk.epoch <> m.epoch then 'cancel'
+    when m.delivery = 'pending' and m.author = 'agent' and talk.silenced_at > m.sent_at then 'cancel'
     when m.delivery = 'pending' then 'send'
     when absence is null then 'look_up'
     -- a second try: not after a person has spoken, and only one where a no of the vendor is no proof
-    when m.author = 'agent' and talk.epoch <> m.epoch then case absence when 'certain' then 'cancel' else 'park' end
+    when m.author = 'agent' and talk.silenced_at > m.sent_at then case absence when 'certain' then 'cancel' else 'park' end
     when absence = 'likely' and m.possible_duplicate then 'park'
     else 'send' end;
   if act = 'send' then
@@ -52,6 +52,19 @@ create or replace function keep_draft(in_lane text, in_token bigint, in_message 
 $$;
 comment on function keep_draft(text, bigint, uuid, text) is 'Stores the vendor''s draft of a message before it is sent. False when the lease was lost: then it must not be sent.';
 
+create or replace function settle_wait(m messages) returns void language sql as $$
+  update conversations c set updated_at = clock_timestamp(), waiting_since = (
+           -- since the first word that came after this message was written, and that no person has answered
+           select min(w.said_at) from (
+             select q.created_at from message_queue q where q.lane = c.channel || ':' || c.thread_key and q.kind = 'inbound'
+             union all select i.sent_at from messages i where i.conversation_id = c.id and i.direction = 'inbound' and i.sent_at > m.sent_at) w (said_at)
+            where not exists (select from messages p where p.conversation_id = c.id and p.author = 'person' and p.sent_at > w.said_at))
+   where c.id = m.conversation_id and not exists (  -- nothing more is on its way
+           select from messages o join message_queue q on q.dedupe_key = 'deliver:' || o.id
+            where o.conversation_id = c.id and o.delivery in ('pending', 'sending', 'unknown'))
+$$;
+comment on function settle_wait(messages) is 'A message has reached the customer: they wait no longer, unless they have written since. The caller holds the locks.';
+
 create or replace function mark_sent(in_message uuid, in_vendor_id text, prefix text) returns void language plpgsql as $$
 declare m messages; now_at timestamptz := clock_timestamp(); report delivery_events;
 begin
@@ -71,15 +84,7 @@ begin
   if m.part = m.parts and m.kind <> 'handoff' then
     update tickets set first_response_met_at = coalesce(first_response_met_at, now_at), updated_at = now_at
      where conversation_id = m.conversation_id and (status <> 'resolved' or resolved_at >= m.created_at);
-    update conversations c set updated_at = now_at, waiting_since = (
-             -- since the first word that came after this one was written, and that no person has answered
-             select min(w.said_at) from (
-               select q.created_at from message_queue q where q.lane = c.channel || ':' || c.thread_key and q.kind = 'inbound'
-               union all select i.sent_at from messages i where i.conversation_id = c.id and i.direction = 'inbound' and i.sent_at > m.sent_at) w (said_at)
-              where not exists (select from messages p where p.conversation_id = c.id and p.author = 'person' and p.sent_at > w.said_at))
-     where c.id = m.conversation_id and (c.handler = 'agent' or m.author = 'person') and not exists (  -- nothing more is on its way
-             select from messages o join message_queue q on q.dedupe_key = 'deliver:' || o.id
-              where o.conversation_id = c.id and o.delivery in ('pending', 'sending', 'unknown'));
+    perform settle_wait(m) from conversations c where c.id = m.conversation_id and (c.handler = 'agent' or m.author = 'person');
   end if;
   update delivery_events set message_id = m.id where channel = m.channel and vendor_id = in_vendor_id and message_id is null;
   for report in select * from delivery_events e where e.message_id = m.id order by e.id loop
@@ -97,6 +102,7 @@ begin
     perform call_person(m.conversation_id, 'delivery_failed', coalesce(in_error, 'The vendor could not deliver a reply.'), in_prefix);
   elsif coalesce((rank->>in_status)::int, 0) > coalesce((rank->>m.delivery)::int, 0) then
     update messages set delivery = in_status, delivery_error = null where id = m.id;
+    if m.delivery = 'failed' then perform settle_wait(m); end if;  -- it arrived after all
   end if;
 end $$;
 comment on function apply_status(uuid, text, text, text) is 'Moves a message to what the vendor reports; only up, except that a failure ends what was only sent. The caller holds the locks.';

@@ -32,7 +32,8 @@ create or replace function silence_agent(in_conversation uuid) returns int langu
 declare cancelled int;
 begin
   -- the epoch moves even if a person had it already: a turn in the making must not speak after this
-  update conversations set handler = 'human', epoch = epoch + 1, updated_at = clock_timestamp() where id = in_conversation;
+  update conversations set handler = 'human', epoch = epoch + 1, silenced_at = clock_timestamp(), updated_at = clock_timestamp()
+   where id = in_conversation;
   update messages set delivery = 'cancelled', delivery_error = 'a person took over'
    where conversation_id = in_conversation and author = 'agent' and delivery = 'pending';
   get diagnostics cancelled = row_count;
@@ -88,7 +89,7 @@ begin
   if exists (select from messages where reply_id = idempotency or idempotency_token = idempotency) then return 'repeated'; end if;
   is_page := talk.channel = 'web';  -- the ticket page reads the row: the commit is the delivery
   perform silence_agent(talk.id);
-  perform add_reply(talk, 'person', idempotency, null, talk.epoch + 1, jsonb_build_object(
+  perform add_reply(talk, 'person', idempotency, null, jsonb_build_object(
     'bodies', to_jsonb(bodies), 'kind', 'answer', 'delivery', case when is_page then 'sent' else 'pending' end));
   update conversations set status = 'waiting', updated_at = now_at,
          waiting_since = case when not is_page then coalesce(waiting_since, (  -- until the vendor has taken it

@@ -117,22 +117,22 @@ create or replace function add_spend(in_conversation uuid, usd numeric) returns 
 $$;
 comment on function add_spend(uuid, numeric) is 'Counts money against the day''s budget, and against that of the conversation.';
 
-create or replace function add_reply(talk conversations, author text, reply uuid, turn uuid, epoch int, r jsonb) returns void language plpgsql as $$
+create or replace function add_reply(talk conversations, author text, reply uuid, turn uuid, r jsonb) returns void language plpgsql as $$
 declare part int := 0; one text; added uuid; parts int := jsonb_array_length(r->'bodies');
 begin
   for one in select jsonb_array_elements_text(r->'bodies') loop
     part := part + 1;
     insert into messages (conversation_id, customer_id, channel, direction, author, body, kind, citations, turn_id, idempotency_token,
-                          reply_id, part, parts, epoch, delivery, degraded, sent_at)
+                          reply_id, part, parts, delivery, degraded, sent_at)
     values (talk.id, talk.customer_id, talk.channel, 'outbound', author, one, r->>'kind', coalesce(r->'citations', '[]'), turn,
-            case part when 1 then reply else md5(reply || ':' || part)::uuid end, reply, part, parts, epoch,
+            case part when 1 then reply else md5(reply || ':' || part)::uuid end, reply, part, parts,
             r->>'delivery', coalesce((r->>'degraded')::boolean, false), clock_timestamp()) returning id into added;
     if r->>'delivery' = 'pending' then
       perform add_work('out:' || talk.id, 'deliver', 0, 'deliver:' || added, jsonb_build_object('version', 1, 'message_id', added));
     end if;
   end loop;
 end $$;
-comment on function add_reply(conversations, text, uuid, uuid, int, jsonb) is 'Writes a reply into the log, {bodies, kind, citations, delivery, degraded}: one message per body, each with its own token, and where a vendor has to take them (delivery pending) the work of sending them, in order.';
+comment on function add_reply(conversations, text, uuid, uuid, jsonb) is 'Writes a reply into the log, {bodies, kind, citations, delivery, degraded}: one message per body, each with its own token, and where a vendor has to take them (delivery pending) the work of sending them, in order.';
 
 create or replace function commit_turn(t jsonb) returns text language plpgsql as $$
 declare
@@ -199,7 +199,7 @@ begin
   end loop;
 
   if reply is not null then
-    perform add_reply(talk, 'agent', this.id, this.id, talk.epoch + (t->>'outcome' = 'escalated')::int, reply);
+    perform add_reply(talk, 'agent', this.id, this.id, reply);
     update tickets set first_response_met_at = case when answered and is_delivered then coalesce(first_response_met_at, now_at) else first_response_met_at end,
            updated_at = now_at,
            status = case when status = 'escalated' then status when (t->>'resolves')::boolean then 'resolved' else 'answered' end,

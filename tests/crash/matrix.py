@@ -8,8 +8,7 @@ from uuid import uuid4
 
 from asyncpg import Record
 
-from channels.splitting import split_text
-from channels.whatsapp import MAX_CHARS
+from channels.splitting import split_for
 from db import queue, tickets
 from db.pool import Connection
 from tests.crash.model import ANSWER, LONG_ANSWER, STEPS
@@ -178,7 +177,7 @@ def split_answer(case: Case) -> list[str]:
     """What the customer is to get, one vendor message each."""
     if case.parts == 1:
         return [ANSWER]
-    return split_text(LONG_ANSWER, MAX_CHARS) if case.channel == "whatsapp" else split_words(LONG_ANSWER, PART_SIZE)
+    return split_for("whatsapp", LONG_ANSWER) if case.channel == "whatsapp" else split_words(LONG_ANSWER, PART_SIZE)
 
 
 def address_of(case: Case) -> str:

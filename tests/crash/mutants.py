@@ -109,7 +109,7 @@ MUTANTS = [
         hits=(at("before committing the turn", "sleep"),), file="turn.sql",
         changes=((COMMIT_FENCE,
             "select c.* into talk from conversations c join turns u on u.conversation_id = c.id where u.id = (t->>'turn_id')::uuid;\n"
-            "  if reply is not null then perform add_reply(talk, 'agent', gen_random_uuid(), null, talk.epoch, reply); end if;\n"
+            "  if reply is not null then perform add_reply(talk, 'agent', gen_random_uuid(), null, reply); end if;\n"
             "  reply := null;\n  " + COMMIT_FENCE),),
     ),
     Mutant(
@@ -120,7 +120,7 @@ MUTANTS = [
         "an effect outside the commit: a step is journalled and shown",
         hits=(at("after journalling a step"),), file="turn.sql",
         changes=(("  perform write_step(in_turn, s);\n  return true;",
-            "  perform write_step(in_turn, s);\n  perform add_reply(c, 'agent', gen_random_uuid(), null, c.epoch, '{\"bodies\": [\"One moment.\"], \"delivery\": \"sent\"}')\n"
+            "  perform write_step(in_turn, s);\n  perform add_reply(c, 'agent', gen_random_uuid(), null, '{\"bodies\": [\"One moment.\"], \"delivery\": \"sent\"}')\n"
             "     from conversations c join turns u on u.conversation_id = c.id where u.id = in_turn;\n  return true;"),),
     ),
     Mutant(
@@ -135,7 +135,7 @@ MUTANTS = [
         changes=(("where lane = d->>'lane' and token = (d->>'token')::bigint for update", "where lane = d->>'lane' for update"),),
     ),
     Mutant(
-        "no token check in keep_draft, and the draft is not kept",
+        "the draft is not kept",
         hits=(at(TOOK),), channel="drafts", file="delivery.sql",
         changes=(("kept as (update messages set draft_id = in_draft", "kept as (update messages set draft_id = null"),),
     ),
@@ -196,7 +196,7 @@ MUTANTS = [
     Mutant(
         "sent a second time after a person has spoken", scene=scenes.speak_while_it_is_in_doubt, channel="whatsapp",
         file="delivery.sql",
-        changes=(("when m.author = 'agent' and talk.epoch <> m.epoch then", "when false then"),),
+        changes=(("when m.author = 'agent' and talk.silenced_at > m.sent_at then case", "when false then case"),),
     ),
     Mutant(
         "a lost lease is nobody's", hits=(at("after claiming the lane"),), file="queue.sql",

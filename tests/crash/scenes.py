@@ -222,6 +222,7 @@ async def speak_while_it_is_in_doubt(desk: Desk, pool: Pool) -> str | None:
     async with fleet_in_process(desk.world, lives=1):
         while desk.world.find_next(case):
             await asyncio.sleep(0.02)
-        await desk.conn.execute("select call_person(id, 'taken_over', '', 'TF') from conversations")
+        reference = await desk.conn.fetchval("select call_person(id, 'asked', '', 'TF') from conversations")
+        await tickets.take_over(desk.conn, reference)
         await desk.settle()
     return None if await desk.list_answers(case) == [] else "the agent spoke after a person"

@@ -114,7 +114,7 @@ async def test_a_worker_that_lost_its_lease_can_finish_nothing(conn: Connection)
 async def test_a_heartbeat_keeps_the_lease(conn: Connection) -> None:
     await add_message(conn, "a")
     [lane] = await claim(conn, lease=timedelta(seconds=1))
-    assert await queue.extend_leases(conn, worker="w", held=[lane], lease=LEASE) == {lane.lane}
+    assert await queue.extend_leases(conn, worker="w", held=[lane], lease=LEASE) == {(lane.lane, lane.token)}
     kept = await conn.fetchval("select lease_until > now() + interval '1 minute' from lanes")
     assert kept
     assert await conn.fetchval("select running from workers where name = 'w'") == 1

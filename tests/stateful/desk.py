@@ -141,10 +141,10 @@ class Desk:
     async def beat(self, worker: int) -> None:
         mine = [hand for hand in self.hands if hand.worker == worker]
         kept = await queue.extend_leases(self.conn, worker=f"w{worker}", held=[h.lane for h in mine], lease=LEASE)
-        assert kept == {hand.lane.lane for hand in mine if self.holds(hand)}
-        self.ended -= kept
+        assert kept == {(hand.lane.lane, hand.lane.token) for hand in mine if self.holds(hand)}
+        self.ended -= {lane for lane, _ in kept}
         for hand in mine:
-            if hand.lane.lane not in kept:
+            if (hand.lane.lane, hand.lane.token) not in kept:
                 self.seen["lease lost at the heartbeat"] += 1
                 self.drop(hand)
 

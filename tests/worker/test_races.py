@@ -244,7 +244,7 @@ async def test_commits_deliveries_clicks_and_heartbeats_at_one_moment_never_dead
             on_its_own(desk, queue.extend_leases, worker="w", held=[out, *idle], lease=LEASE),
             desk.chat("And another thing", number=chat),
         )
-        assert {lane.lane for lane in idle} <= kept  # type: ignore[operator]
+        assert {(lane.lane, lane.token) for lane in idle} <= kept  # type: ignore[operator]
         await put_off(desk)
     kept = "select count(*) from messages where body = 'the agent''s word' and delivery <> 'cancelled'"
     assert await desk.conn.fetchval(kept) == 0, "committed before the person's word or after, it is not sent"
@@ -271,5 +271,14 @@ async def test_a_heartbeat_neither_waits_for_a_commit_nor_calls_its_lane_lost(de
         beat = asyncio.create_task(on_its_own(desk, queue.extend_leases, worker="w", held=[out, inbound], lease=LEASE))
         await asyncio.wait([beat], timeout=5)
     await turn
-    assert await beat == {out.lane, inbound.lane}
+    assert await beat == {(lane.lane, lane.token) for lane in (out, inbound)}
     assert await desk.list_states() == ["done", "done"]
+
+
+async def test_a_lane_that_was_lost_and_claimed_again_by_the_same_worker_is_lost_to_its_old_task(desk: Desk) -> None:
+    await desk.chat("Hello there")
+    late = await claim_one(desk.pool)
+    await desk.conn.execute("update lanes set lease_until = now() - interval '1 s'")
+    again = await claim_one(desk.pool)
+    kept = await on_its_own(desk, queue.extend_leases, worker="w", held=[late, again], lease=LEASE)
+    assert kept == {(again.lane, again.token)}
