@@ -1,4 +1,4 @@
-"""An answer quoted from an article: whole paragraphs and whole lists, word for word; only what stands around is left out."""
+"""An answer quoted from an article, word for word: whole paragraphs and lists; only what stands around is left out."""
 
 import re
 from collections import Counter
@@ -20,7 +20,8 @@ ASKS_FACT = re.compile(
     re.MULTILINE,
 )
 REFERS_BACK = re.compile(
-    r"(?:example|for example|zum beispiel|par exemple|por ejemplo|per esempio|it|they|this|these|that|those|then|otherwise|both|wait that|es|sie|das|dies\w*|dann|il|elle|ils|elles"
+    r"(?:example|for example|zum beispiel|par exemple|por ejemplo|per esempio"
+    r"|it|they|this|these|that|those|then|otherwise|both|wait that|es|sie|das|dies\w*|dann|il|elle|ils|elles"
     r"|cela|ces|esto|eso|estos|ello|isso|isto|eles|questo|questi|dit|deze|daarna|ze)\b"
 )
 """A paragraph that begins so is not understood without the one before it."""
@@ -83,9 +84,13 @@ def extract_answer(question: str, passage: str, space: Space, *, is_cut: bool = 
 def list_needed(question: str, units: Sequence[Unit], scores: dict[int, float]) -> list[Unit]:
     """The unit that answers, then all that must stand with it: its condition, its steps and what comes of them."""
     is_fact = asks_for_fact(question)
-    best = max(units, key=lambda unit: (scores[unit.position], -unit.position))
+
+    def rank(unit: Unit) -> tuple[float, bool, int]:
+        return round(scores[unit.position], 1), is_fact or unit.kind not in LISTS, -unit.position
+
+    best = max(units, key=rank)
     needed = [best]
-    steps = [unit for unit in units if unit.kind == "steps" and (unit.section == best.section or unit is best)]
+    steps = [unit for unit in units if unit.kind == "steps" and unit.section == best.section]
     if steps and not is_fact:
         likely = max(steps, key=lambda unit: scores[unit.position])
         opens = likely.position == best.position + 1
@@ -163,11 +168,6 @@ def score_units(question: str, units: Sequence[Unit]) -> dict[int, float]:
 
 def list_stems(text: str) -> set[str]:
     return {stem_word(word) for word in list_words(text) if word not in COMMON_WORDS and len(word) > 1}
-
-
-def count_shared(question: str, text: str) -> int:
-    """How many of the question's words stand in a text."""
-    return len(list_stems(question) & list_stems(text))
 
 
 def join_units(units: Sequence[Unit]) -> str:

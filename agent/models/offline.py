@@ -6,7 +6,7 @@ from typing import Any
 
 from agent.assess import asks_for_update, says_it_failed
 from agent.brief import Brief, Escalation
-from agent.extract import Space, count_shared, extract_answer, list_stems, quote_best
+from agent.extract import Space, extract_answer, list_stems, quote_best
 from agent.facts import list_facts
 from agent.language import find_language
 from agent.models.base import ModelFailure, ModelReply, ModelRequest, ToolCall, Usage
@@ -14,7 +14,7 @@ from agent.models.transcript import Found, Progress, Searched, read_progress
 from agent.passages import SHOWN_CHARS
 from agent.phrases import choose_language, is_phrase, say
 from agent.queries import choose_title, find_unknown_names, list_keywords, make_query
-from agent.words import fold, list_words, stem_word
+from agent.words import fold
 
 MAX_TITLES = 3
 RELATED_SCORES = 0.75
@@ -156,9 +156,8 @@ class Turn:
     def quote(self, searched: Searched) -> ToolCall:
         """The best passage's own words, in a frame of the customer's language where the article has another one."""
         passage, refused = choose_section(self.question, searched), self.progress.list_errors("send_response")
-        frame = self.frame(passage)
-        limits = self.brief.limits
-        space = Space(limits.preferred_chars - len(frame), limits.max_chars - len(frame), "foreign_link" not in refused)
+        frame, limits = self.frame(passage) + name_plan(passage), self.brief.limits
+        space = Space(limits.preferred_chars - len(frame), limits.max_chars - len(frame), links=not refused)
         body = (
             quote_best(self.question, passage.text, space)
             if refused
@@ -168,7 +167,7 @@ class Turn:
             return self.hand_over("no_answer", f"nothing quotable in {passage.title!r}")
         said = [fold(line.text) for line in self.brief.history if line.author == "agent"]
         if any(fold(body) in earlier for earlier in said):
-            # a further question about the same passage is answered by its one sentence, a complaint by a person
+            # a further question about the same passage is answered by its one paragraph, a complaint by a person
             body = quote_best(self.text, passage.text, space) or ""
             if self.asks_the_same() or any(fold(body) == earlier for earlier in said):
                 return self.hand_over("no_answer", "the same answer was given before and did not help")
@@ -188,12 +187,8 @@ class Turn:
         return " ".join([self.chosen_title or "", self.text, *(earlier if len(words) < 3 else ())])
 
     def frame(self, passage: Found) -> str:
-        """What stands before a quotation: that it is in another language, and whose plan it is about if only the
-        title says so."""
         written = find_language(f"{passage.title}\n{passage.text}")
-        quoted = "" if written in (None, self.language) else say("quoted", self.language) + "\n"
-        plans = [fact.value for fact in list_facts(passage.title) if fact.kind == "plan"]
-        return quoted + (f"{passage.title}:\n" if any(plan not in fold(passage.text) for plan in plans) else "")
+        return "" if written in (None, self.language) else say("quoted", self.language) + "\n"
 
     def clarify(self, searched: Searched) -> ToolCall:
         by_title = {found.title: found for found in reversed(searched.results) if found.title}
@@ -272,14 +267,25 @@ class Turn:
         return ToolCall(f"s{self.progress.step}c1", name, json.dumps(arguments, ensure_ascii=False))
 
 
+def name_plan(passage: Found) -> str:
+    """The title as a line above a passage that holds for one plan and does not say so itself; else nothing."""
+    plans = [fact.value for fact in list_facts(passage.title) if fact.kind == "plan"]
+    return f"{passage.title}:\n" if any(plan not in fold(passage.text) for plan in plans) else ""
+
+
 def choose_section(question: str, searched: Searched) -> Found:
-    """The section of the best article to quote: of those about as near, the one whose heading the question names,
-    else the one without a heading, which is how the article begins."""
+    """The section of the best article to quote: of those about as near, the one whose whole heading or the most of it
+    the question names, else the one without a heading, which is how the article begins."""
     best = searched.results[0]
     near = [f for f in searched.results if f.title == best.title and f.score >= CLOSE_SECTIONS * best.score]
-    known = list_stems(best.title)
-    named = " ".join(word for word in list_words(question) if stem_word(word) not in known)
-    return max(near, key=lambda found: (count_shared(named, found.heading), not found.heading))
+    asked = list_stems(question)
+    told = asked - list_stems(best.title)
+
+    def rank(found: Found) -> tuple[bool, int, bool]:
+        heading = list_stems(found.heading)
+        return bool(heading) and heading <= asked, len(heading & told), not heading
+
+    return max(near, key=rank)
 
 
 def rank_search(searched: Searched) -> tuple[int, float]:

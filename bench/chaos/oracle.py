@@ -26,6 +26,10 @@ class Reply:
     is_flagged: bool
     delivery: str
 
+    @property
+    def is_sent(self) -> bool:
+        return self.delivery in ("sent", "delivered", "read")
+
 
 @dataclass(frozen=True, slots=True)
 class Log:
@@ -167,7 +171,8 @@ def judge_forms(
 
 
 def judge_tokens(accepted: Iterable[Mapping[str, Any]], log: Log, verdict: Verdict) -> None:
-    """Each token was accepted once, is one the log knows, and is the only one of its turn and part."""
+    """Each token was accepted once, is one the log knows, and is the only one of its turn and part; what the log says
+    was sent, the vendor has."""
     seen: set[str] = set()
     by_part: dict[tuple[str, int], set[str]] = defaultdict(set)
     for one in accepted:
@@ -181,6 +186,11 @@ def judge_tokens(accepted: Iterable[Mapping[str, Any]], log: Log, verdict: Verdi
         else:
             by_part[reply.turn, reply.part].add(token)
         seen.add(token)
+    verdict.lost += [
+        f"token {token} to {reply.customer} is {reply.delivery} in the log, and the vendor never took it"
+        for token, reply in log.replies.items()
+        if reply.is_sent and reply.customer.startswith("+") and token not in seen
+    ]
     verdict.doubled += [f"turn {turn} said {len(all_)} times" for (turn, _), all_ in by_part.items() if len(all_) > 1]
 
 

@@ -98,3 +98,8 @@ def test_the_same_seed_writes_the_same_messages_and_no_id_twice() -> None:
     messages = [message for burst in bursts for message in burst.messages]
     assert len(messages) == len({message.sid for message in messages}) == 500
     assert sum(message.is_form for message in messages) == 25
+
+
+def test_a_reply_the_log_calls_sent_and_the_vendor_never_took_is_lost_although_another_one_came() -> None:
+    verdict = judge_chat(make_log(make_reply("a", 1), make_reply("b", 2)), make_accepted("b", 12))
+    assert len(verdict.lost) == 1

@@ -13,5 +13,5 @@ async def test_nothing_is_lost_said_twice_or_out_of_order_while_processes_die_at
     assert outcome.verdict.list_broken() == [], account
     assert outcome.is_drained, f"something waits for ever\n{account}"
     customers = {message.customer for message in outcome.producer.sent}
-    assert len(outcome.verdict.parked) < len(customers) / 2, f"a person is called for everybody\n{account}"
+    assert len(outcome.verdict.parked) < len(customers) / 10, f"a person is called for everybody\n{account}"
     assert outcome.havoc.blows.total() > 5, f"a calm day proves nothing\n{account}"
