@@ -3,19 +3,14 @@
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from datetime import timedelta
-from decimal import Decimal
-from typing import Any
 from uuid import uuid4
 
 import pytest
 
-from agent.models.base import Item, ModelFailure, ModelReply, ModelRequest, Text, ToolResult, Usage
+from agent.models.base import Item, ModelReply, ModelRequest, ToolResult
 from agent.models.scripted import ScriptedModel
-from agent.prices import Price
 from agent.text import plain_text
-from agent.turn import Limits
 from app.knowledge_files import SAMPLE_COMPANY, import_files
 from db import queue, tickets
 from db.errors import LeaseLost
@@ -225,49 +220,6 @@ async def test_the_agent_is_silent_while_a_person_has_the_conversation(pool: Poo
     assert await conn.fetchval("select array_agg(outcome order by started_at) from turns") == ["escalated", "silent"]
 
 
-SEARCHES = [search_for(f"words {n}") for n in range(20)]
-RUBBISH: list[Item] = [Text("assistant", "As of 2031 it costs $991.")]
-LIMIT_CASES: dict[str, tuple[list[Any], Limits, str]] = {
-    "a model that loops": (SEARCHES, Limits(steps=20), "limit: tool_calls"),
-    "a model that repeats itself": ([search_for("same")] * 20, Limits(steps=4), "limit: steps"),
-    "a model that calls unknown tools": ([call("refund_everybody")] * 20, Limits(steps=4), "limit: steps"),
-    "a model that writes rubbish": ([RUBBISH] * 9, Limits(), "limit: rejected_replies"),
-    "a model that says nothing": ([[]] * 9, Limits(), "limit: rejected_replies"),
-    "a model that times out": ([ModelFailure("timeout", "too slow")], Limits(), "limit: models"),
-    "a turn out of time": (SEARCHES, Limits(turn=timedelta(seconds=1)), "limit: seconds"),
-}
-
-
-@pytest.mark.parametrize("case", LIMIT_CASES)
-async def test_every_limit_ends_at_a_person_and_the_customer_is_told(pool: Pool, conn: Connection, case: str) -> None:
-    replies, limits, error = LIMIT_CASES[case]
-    reference = await submit(conn, "Something about my boards")
-    await make_runner(pool, ScriptedModel(list(replies)), limits=limits).run(await claim_one(pool))
-    assert len(await list_replies(conn, reference)) == 1
-    assert await conn.fetchval("select error from turns") == error
-    assert await conn.fetchval("select status from tickets") == "escalated"
-    assert await conn.fetchval("select handler from conversations") == "human"
-
-
-async def test_tokens_and_money_are_limits_too(pool: Pool, conn: Connection) -> None:
-    thirsty = ModelReply("scripted", tuple(search_for("boards")), usage=Usage(50_000, 10))
-    await submit(conn, "Something about my boards")
-    await make_runner(pool, ScriptedModel([thirsty, thirsty])).run(await claim_one(pool))
-    assert await conn.fetchval("select error from turns") == "limit: tokens"
-    assert await conn.fetchval("select input_tokens from turns") == 50_000
-    assert await conn.fetchval("select cost_usd from turns") is None, "an unknown price is null, not 0"
-
-
-async def test_a_second_model_goes_on_when_the_first_fails_and_the_answer_is_marked(
-    pool: Pool, conn: Connection
-) -> None:
-    reference = await submit(conn, "Hello there")
-    broken = ScriptedModel([ModelFailure("unavailable", "503")])
-    await make_runner(pool, broken, ScriptedModel([reply_with(THANKS)])).run(await claim_one(pool))
-    assert await list_replies(conn, reference) == [THANKS]
-    assert await conn.fetchval("select degraded from messages where direction = 'outbound'")
-
-
 async def test_no_connection_is_held_while_a_model_thinks(database_url: str, pool: Pool, conn: Connection) -> None:
     await submit(conn, "Hello there")
 
@@ -275,28 +227,6 @@ async def test_no_connection_is_held_while_a_model_thinks(database_url: str, poo
         assert pool.get_idle_size() == pool.get_size() - 1, "only this test's own connection is out"
 
     await make_runner(pool, Interrupted([reply_with(THANKS)], look)).run(await claim_one(pool))
-
-
-async def test_work_that_failed_too_often_goes_to_a_person_and_to_the_dead_letters(
-    pool: Pool, conn: Connection
-) -> None:
-    reference = await submit(conn, "Hello there")
-    await make_runner(pool, ScriptedModel([])).give_up(await claim_one(pool), "TimeoutError")
-    assert len(await list_replies(conn, reference)) == 1
-    assert await conn.fetchval("select error from dead_letters") == "TimeoutError"
-    assert await conn.fetchval("select status from tickets") == "escalated"
-    assert await count(conn, "message_queue") == 0
-
-
-async def test_when_the_money_of_the_day_is_spent_the_last_model_answers(pool: Pool, conn: Connection) -> None:
-    await conn.execute(
-        "insert into quotas (key, level, is_won) "
-        "values ('spend:' || to_char(now() at time zone 'UTC', 'YYYY-MM-DD'), 7, true)"
-    )
-    await submit(conn, "Hello there")
-    dear, free = ScriptedModel([reply_with("dear")]), ScriptedModel([reply_with("free")])
-    await make_runner(pool, dear, free).run(await claim_one(pool))
-    assert (len(dear.requests), len(free.requests)) == (0, 1)
 
 
 async def test_two_forms_of_one_address_are_one_customer_also_when_taken_up_at_once(
@@ -309,17 +239,6 @@ async def test_two_forms_of_one_address_are_one_customer_also_when_taken_up_at_o
     assert await count(conn, "customers") == 1
     assert await count(conn, "customer_identifiers") == 1
     assert await conn.fetchval("select count(distinct customer_id) from conversations") == 1
-
-
-async def test_a_journal_that_cannot_be_committed_still_ends_at_a_person(pool: Pool, conn: Connection) -> None:
-    reference = await submit(conn, "Something about my boards")
-    lane = await claim_one(pool, lease=timedelta(0))
-    absurd = ModelReply("scripted", tuple(search_for("boards")), usage=Usage(10**12, 1))
-    with pytest.raises(Exception, match="out of range"):
-        await make_runner(pool, ScriptedModel([absurd])).run(lane)
-    await make_runner(pool, ScriptedModel([])).give_up(await claim_one(pool), "NumericValueOutOfRangeError")
-    assert len(await list_replies(conn, reference)) == 1
-    assert await conn.fetchval("select status from tickets") == "escalated"
 
 
 async def test_a_customer_who_comes_back_on_a_persons_answer_has_an_owner_and_a_due_time(
@@ -435,14 +354,3 @@ async def test_an_answered_ticket_bears_the_category_and_priority_that_were_foun
     ticket = await conn.fetchrow("select category, priority, priority_why from tickets")
     assert ticket is not None
     assert (ticket["category"], ticket["priority"] >= 5, bool(ticket["priority_why"])) == ("technical", True, True)
-
-
-async def test_what_a_turn_costs_counts_against_the_day(pool: Pool, conn: Connection) -> None:
-    await submit(conn, "Hello there")
-    priced = replace(
-        make_runner(pool, ScriptedModel([ModelReply("dear", tuple(reply_with(THANKS)), usage=Usage(1000, 1000))])),
-        prices={"dear": Price(input=Decimal(1), output=Decimal(3))},
-    )
-    await priced.run(await claim_one(pool))
-    assert await conn.fetchval("select cost_usd from turns") == Decimal("0.004")
-    assert await conn.fetchval("select level from quotas where key like 'spend:%'") == pytest.approx(0.004)
