@@ -35,6 +35,8 @@ LISTS = ("bullets", "table")
 LEAST = 0.1
 """A unit with a lower score shares no word with the question."""
 COMMON_WORDS = frozenset(word for words in WORDS.values() for word in words)
+WHOLE_SHARE = 0.75
+"""A passage that takes no more than this of the preferred length is quoted whole: what was left out might matter."""
 STEPS_SHARE = 0.5
 """Who asks for a way is told the steps, unless a paragraph has more than twice as much of the question."""
 NEAR_BEST = 0.45
@@ -65,20 +67,19 @@ class Space:
 def extract_answer(question: str, passage: str, space: Space, *, is_cut: bool = False) -> str | None:
     """What of `passage` (Markdown) answers `question`, as plain text; None when nothing of it fits.
 
-    All of it where that is no longer than preferred; else the paragraph or list that answers and what it cannot be
-    understood without, even if that is longer. is_cut: the passage was shortened, so its last piece may be half of one.
+    All of it where that is short; else the paragraph or list that answers with what it cannot be understood without,
+    even if that is longer than preferred. is_cut: the passage was shortened, so its last piece may be half of one.
     """
     units = list_units(passage)
     units = [unit for unit in (units[:-1] if is_cut else units) if fits(unit, space)]
-    if not units or len(join_units(units)) <= space.preferred:
+    if not units or len(join_units(units)) <= WHOLE_SHARE * space.preferred:
         return join_units(units) if units else None
     scores = score_units(question, units)
     needed = list_needed(question, units, scores)
     best = scores[needed[0].position]
     ranked = sorted(units, key=lambda unit: -scores[unit.position])
-    near = [unit for unit in ranked if scores[unit.position] >= NEAR_BEST * best > 0]
-    chosen = add_fitting([], needed, space.most)
-    return join_units(add_fitting(chosen, near, space.preferred))
+    near = [u for u in ranked if u.kind == "paragraph" and scores[u.position] >= NEAR_BEST * best > 0]
+    return join_units(add_fitting(add_fitting([], needed, space.most), near, space.preferred))
 
 
 def list_needed(question: str, units: Sequence[Unit], scores: dict[int, float]) -> list[Unit]:

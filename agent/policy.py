@@ -2,7 +2,6 @@
 
 import re
 import tomllib
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Any
 
 from agent.brief import Category, Escalation
 from agent.language import find_language
-from agent.words import fold, split_sentences
+from agent.words import fold, list_words, split_sentences
 
 MAX_CHARS = 8192
 SHORT_CHARS = 160
@@ -34,6 +33,9 @@ REASONS: dict[str, tuple[Category, bool]] = {
 OWN_CASE_ONLY = frozenset(("billing_dispute",))
 """Reasons whose very words are also those of everyday questions, such as "how long does a refund take"."""
 
+TITLE_WORDS = 3
+"""A subject of more words than this may tell a case."""
+
 OPENING_CHARS = 26
 """Where the words that make a sentence a question must stand when it has no question mark."""
 
@@ -51,16 +53,20 @@ class Rule:
     topic: re.Pattern[str]
     exception: re.Pattern[str]
 
-    def find(self, lines: str, *, is_information: Callable[[str], bool], topics: bool, guarded: bool) -> str | None:
+    def find(self, reader: "Reader", *, topics: bool, own_case_only: bool) -> str | None:
         """The words that speak for the reason, None when nothing does.
 
-        topics: whether a topic counts at all. guarded: whether a question for information silences strong words too.
+        topics: whether a topic counts at all. own_case_only: whether a question for information that names no case
+        silences strong words too, and the topic in the title above it.
         """
-        parts = ((self.strong, guarded), (self.topic, True)) if topics else ((self.strong, guarded),)
+        is_information = reader.is_question if own_case_only else reader.is_information
+        parts = ((self.strong, own_case_only), (self.topic, True)) if topics else ((self.strong, own_case_only),)
         for pattern, silenced in parts:
-            for match in pattern.finditer(lines):
-                line = surrounding_line(lines, match.start(), match.end())
-                if not self.exception.search(line) and not (silenced and is_information(line)):
+            for match in pattern.finditer(reader.lines):
+                line = surrounding_line(reader.lines, match.start(), match.end())
+                if self.exception.search(line) or (silenced and is_information(line)):
+                    continue
+                if not (own_case_only and pattern is self.topic and reader.is_title(line, self.topic)):
                     return match.group()[:80].strip()
         return None
 
@@ -87,10 +93,7 @@ class Reader:
         category, must = REASONS[reason]
         for language in (*self.likely, *self.others):
             matched = load_rule(reason, language).find(
-                self.lines,
-                is_information=self.is_question if reason in OWN_CASE_ONLY else self.is_information,
-                topics=language in self.likely,
-                guarded=reason in OWN_CASE_ONLY,
+                self, topics=language in self.likely, own_case_only=reason in OWN_CASE_ONLY
             )
             if matched is not None:
                 return Escalation(reason, category, must, f"{language}: {matched}")
@@ -101,9 +104,16 @@ class Reader:
 
     def is_question(self, line: str) -> bool:
         """A question for information that names no case of the customer's own."""
-        return self.is_information(line) and not any(
-            load_list("case", language).search(line) for language in self.likely
-        )
+        return self.is_information(line) and not self.names_case(line)
+
+    def is_title(self, line: str, topic: re.Pattern[str]) -> bool:
+        """A few words that name no case, such as the subject of a form, with a question about the same topic."""
+        if len(list_words(line)) > TITLE_WORDS or self.names_case(line):
+            return False
+        return any(topic.search(other) and self.is_question(other) for other in self.lines.splitlines())
+
+    def names_case(self, line: str) -> bool:
+        return any(load_list("case", language).search(line) for language in self.likely)
 
 
 def asks_for_information(line: str, language: str) -> bool:

@@ -207,8 +207,7 @@ class Turn:
     # Calls -------------------------------------------------------------------------------------------------------
 
     def send(self, kind: str, phrase: str, *, resolves: bool = False, **values: str) -> ToolCall:
-        body = say(phrase, self.language, **values)
-        return self.respond(body, kind, resolves=resolves)
+        return self.respond(say(phrase, self.language, **values), kind, resolves=resolves)
 
     def respond(self, body: str, kind: str, *, citations: list[str] | None = None, resolves: bool = False) -> ToolCall:
         if not self.may("send_response"):

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from agent import tool_arguments
+from agent.articles import parse_article
 from agent.assess import Assessor
 from agent.brief import Author, Brief, ChannelLimits, Line
 from agent.classify import Classifier
@@ -17,6 +18,7 @@ from agent.models.offline import OfflineModel
 from agent.tool_schemas import TOOLS
 
 ASSESSOR = Assessor(Classifier.load(Path(__file__).parents[2] / "agent" / "examples.jsonl"))
+SAMPLE_COMPANY = Path(__file__).parents[2] / "app" / "sample_company"
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 ARGUMENTS: dict[str, type[tool_arguments.Arguments]] = {
     "search_knowledge_base": tool_arguments.Search,
@@ -46,6 +48,17 @@ def search_result(confidence: str, *titles: str, scores: Sequence[float] = (0.9,
         for at, title in enumerate(titles, start=1)
     ]
     return {"results": rows, "confidence": confidence}
+
+
+def sample_result(slug: str) -> dict[str, Any]:
+    """What a sure search gives of one sample article: all its passages, about as near as each other."""
+    article = parse_article((SAMPLE_COMPANY / f"{slug}.md").read_text(encoding="utf-8"), slug)
+    texts = [f"## {p.heading}\n\n{p.text}" if p.heading else p.text for p in article.passages]
+    rows = [
+        {"k": f"K{at}", "title": article.title, "text": text, "updated": "2026-10-02", "score": 0.9}
+        for at, text in enumerate(reversed(texts), start=1)
+    ]
+    return {"results": rows, "confidence": "high"}
 
 
 def make_brief(

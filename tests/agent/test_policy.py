@@ -191,6 +191,37 @@ def test_a_question_for_information_stays_with_the_agent(language: str, text: st
     assert find_escalations(text, language) == ()
 
 
+@pytest.mark.parametrize(
+    ("subject", "message"),
+    [
+        ("Invoices", "Where can I download my invoice?"),
+        ("Invoices question", "Where can I download my invoice?"),
+        ("Refund", "How long does a refund take?"),
+        ("Rechnung", "Wo finde ich meine Rechnungen?"),
+    ],
+)
+def test_a_subject_above_a_question_for_information_stays_with_the_agent(subject: str, message: str) -> None:
+    assert find_escalations(f"{subject}\n{message}", "en") == ()
+
+
+@pytest.mark.parametrize(
+    ("subject", "message"),
+    [
+        ("Refund", "How do I get it?"),
+        ("Refund request", "How long does a refund take?"),
+        ("Invoice wrong", "Where can I download my invoice?"),
+        ("Double charge", "Where do I see my invoices?"),
+        ("Chargeback", "Where do I see my invoices?"),
+        ("Invoice", "How much is Pro? You charged me 38 dollars too much."),
+        ("Rechnung falsch", "Wo finde ich meine Rechnungen?"),
+        ("Security breach", "How do I reset my password?"),
+        ("Invoice", ""),
+    ],
+)
+def test_a_subject_that_tells_a_case_goes_to_a_person_whatever_is_asked_below(subject: str, message: str) -> None:
+    assert any(escalation.must for escalation in find_escalations(f"{subject}\n{message}", "en"))
+
+
 def test_reasons_come_gravest_first_and_carry_what_was_matched() -> None:
     found = find_escalations("I want a refund, this is the third time I ask, I'll call my lawyer", "en")
     assert [escalation.reason for escalation in found] == ["legal", "billing_dispute", "repeated_failure"]
