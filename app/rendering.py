@@ -67,6 +67,10 @@ def machine_time(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
+def say_channel(channel: str) -> str:
+    return "WhatsApp" if channel == "whatsapp" else channel.capitalize()
+
+
 def say_share(share: float | None) -> str:
     return "no data" if share is None else f"{share:.0%}"
 
@@ -96,7 +100,7 @@ def load_templates() -> jinja2.Environment:
         loader=jinja2.FileSystemLoader(PAGES), autoescape=True, auto_reload=False,
         undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
-    for filter_ in (say_time, machine_time, say_share, say_span, say_dollars, say_mood, render_markdown):
+    for filter_ in (say_time, machine_time, say_channel, say_share, say_span, say_dollars, say_mood, render_markdown):
         templates.filters[filter_.__name__] = filter_
     templates.globals["static_url"] = static_url
     return templates

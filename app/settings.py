@@ -271,15 +271,24 @@ def list_unset(settings: Settings, names: tuple[str, ...]) -> list[str]:
 
 
 def missing(settings: Settings) -> list[str]:
-    """What is off and which setting would turn it on, one line each."""
+    """What is off and which setting would turn it on, and what is doubtful, one line each."""
+    return [*list_off(settings), *list_doubts(settings)]
+
+
+def list_doubts(settings: Settings) -> list[str]:
+    """What is set and may not do what was meant, one line each."""
     lines: list[str] = []
-    for channel, needs in (("Gmail", GMAIL_NEEDS), ("WhatsApp", WHATSAPP_NEEDS)):
-        if unset := list_unset(settings, needs):
-            lines.append(f"{channel} is off: set {', '.join(unset)}")
     if settings.has_whatsapp and urlsplit(settings.public_base_url).hostname in ("localhost", "127.0.0.1", "::1"):
-        lines.append("Twilio cannot reach this machine: set PUBLIC_BASE_URL")
-    if settings.has_gmail and (unset := list_unset(settings, ("gmail_pubsub_topic", "gmail_pubsub_service_account"))):
-        lines.append(f"Gmail push is off, the mailbox is polled: set {', '.join(unset)}")
+        lines.append(f"{settings.public_base_url} is a local address: Twilio reaches it only from this machine")
+    if len(list_unset(settings, GMAIL_NEEDS)) < len(GMAIL_NEEDS):
+        lines.append("this version has no Gmail channel: what is set for it does nothing")
+    return lines
+
+
+def list_off(settings: Settings) -> list[str]:
+    """What is off and which setting would turn it on, one line each. A channel that has no code yet is not named."""
+    unset = list_unset(settings, WHATSAPP_NEEDS)
+    lines = [f"WhatsApp is off: set {', '.join(unset)}"] if unset else []
     if not settings.has_model:
         unset = list_unset(settings, ("openai_api_key", "openai_model"))
         lines.append(f"no model is set, the offline model answers: set {', '.join(unset)}")

@@ -1,4 +1,4 @@
-"""A ticket as its customer sees it: as JSON, as a page, and in words."""
+"""A ticket as its customer and the team see it: as JSON, as a page, and in words."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from app.access import is_same, make_token
 from app.problems import FieldError, Problem
-from app.rendering import render_page, say_time
+from app.rendering import render_page, say_channel, say_time
 from app.settings import Settings
 from app.state import DeskRequest
 from db.pool import acquire
@@ -105,16 +105,18 @@ def list_sources(message: TicketMessage) -> list[dict[str, Any]]:
 
 def show_page(request: DeskRequest, view: TicketView, reply: Reply, new_id: str, *, status: int = 200) -> Response:
     """The ticket's page; with `reply` when what was typed could not be taken."""
-    ticket = view.ticket
+    ticket, is_customer = view.ticket, holds_link(request)
     context = {
         "ticket": ticket,
         "messages": view.messages,
         "stamp": view.stamp,
-        "standing": describe(ticket, view.messages),
+        "standing": (describe if is_customer else describe_for_staff)(ticket, view.messages),
+        "heading": ticket.subject or ("Your message" if is_customer else f"{say_channel(ticket.channel)} conversation"),
+        "facts": {} if is_customer else list_facts(ticket),
         "list_sources": list_sources,
         "reply": reply,
         "submission_id": new_id,
-        "is_customer": holds_link(request),
+        "is_customer": is_customer,
         "own_path": own_path(request),
         "events_path": own_path(request, "/events"),
         "messages_path": own_path(request, "/messages"),
@@ -141,6 +143,47 @@ def describe(ticket: Ticket, messages: list[TicketMessage]) -> str:
             return f"We have your message. {promise(ticket.first_response_due_at, 'You will have a first answer')}"
 
 
+def describe_for_staff(ticket: Ticket, messages: list[TicketMessage]) -> str:
+    """Where the ticket stands, in words for the team."""
+    if ticket.status == "resolved":
+        return "Resolved."
+    if not ticket.is_waiting:
+        return "Answered: the customer waits for nothing."
+    if any(message.delivery in UNDER_WAY for message in messages[-1:]):
+        return "An answer is on its way to the customer."
+    if ticket.handler == "human":
+        owner = ticket.assignee or ticket.team or "a person, and nobody owns it"
+        return f"The customer waits for {owner}{say_due(ticket.person_due_at)}."
+    return f"The customer waits for the assistant{say_due(ticket.first_response_due_at)}."
+
+
+def say_due(due: datetime | None) -> str:
+    if due is None:
+        return ", and no time is set"
+    return f", by {say_time(due)}" + (": that time is over" if due < datetime.now(UTC) else "")
+
+
+def list_facts(ticket: Ticket) -> dict[str, str]:
+    """What the team must know before they answer, by its name."""
+    facts = {
+        "Customer": ", ".join([ticket.customer or "no name given", *ticket.addresses]),
+        "Channel": say_channel(ticket.channel),
+        "Plan": ticket.plan or "not known",
+        "Category": say_code(ticket.category),
+        "Priority": f"{ticket.priority} of 10" + (f": {say_code(ticket.priority_why)}" if ticket.priority_why else ""),
+        "Team": ", ".join(filter(None, (ticket.team, ticket.assignee))),
+        "Reason": say_code(ticket.escalation_reason or ""),
+        "Note": ticket.handoff_note or "",
+    }
+    return {name: text for name, text in facts.items() if text}
+
+
+def say_code(code: str) -> str:
+    """A word of the database as people write it: billing_dispute is billing dispute."""
+    return code.replace("_", " ")
+
+
+UNDER_WAY = ("pending", "sending", "unknown")
 DELIVERY_WORDS = {
     "pending": "waiting to be sent",
     "sending": "being sent",

@@ -198,6 +198,12 @@ async def list_providers(conn: Connection) -> list[Provider]:
     return [Provider(**row) for row in rows]
 
 
+async def count_waiting(conn: Connection) -> int:
+    """Everybody whose last word has no answer yet, also those who are served in time."""
+    count: int = await conn.fetchval("select count(*) from waiting_customers", timeout=PATIENCE)
+    return count
+
+
 async def list_neglected(conn: Connection, *, limit: int = 50) -> list[Waiting]:
     """Customers who wait unseen or longer than promised, the longest first."""
     rows = await conn.fetch(

@@ -74,6 +74,16 @@ class Ticket:
     handler: Literal["agent", "human"]
     is_waiting: bool
     """The customer's last word has no answer yet."""
+    plan: str | None
+    assignee: str | None
+    priority_why: str
+    escalation_reason: str | None
+    handoff_note: str | None
+    """What the next person must know; for staff alone, as all from `plan` on."""
+    customer: str | None
+    """The name the customer gave."""
+    addresses: list[str]
+    """Where they can be reached, each with the proof that it is theirs where there is more than their word."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +99,8 @@ class TicketMessage:
     sent_at: datetime
     delivery: str | None
     possible_duplicate: bool
+    delivery_error: str | None
+    """Why the vendor did not take it, as the vendor says; for staff alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,8 +160,18 @@ async def find_ticket(conn: Connection, reference: str) -> Ticket | None:
         """
         select t.reference, t.subject, c.channel, t.status, t.category, t.priority, t.team, t.created_at,
                t.first_response_due_at, t.person_due_at, t.resolved_at, c.handler,
-               c.waiting_since is not null as is_waiting
+               c.waiting_since is not null as is_waiting, coalesce(t.plan, c.plan) as plan, t.assignee, t.priority_why,
+               t.escalation_reason, t.handoff_note, coalesce(u.name, said.customer->>'name') as customer,
+               coalesce(nullif(array(select i.value || case i.proof when 'claimed' then '' else ' (proven)' end
+                                       from customer_identifiers i where i.customer_id = c.customer_id
+                                      order by i.kind, i.value), '{}'),
+                        array_remove(array[said.customer->>'value'], null)) as addresses
           from tickets t join conversations c on c.id = t.conversation_id
+          left join customers u on u.id = c.customer_id
+          left join lateral (  -- until the first turn only the message on the queue knows who writes
+            select q.payload->'customer' as customer from message_queue q
+             where c.customer_id is null and q.lane = c.channel || ':' || c.thread_key and q.kind = 'inbound'
+             order by q.id limit 1) said on true
          where t.reference = $1
         """,
         reference,
@@ -162,7 +184,8 @@ async def find_ticket_stamp(conn: Connection, reference: str) -> str | None:
     stamp: str | None = await conn.fetchval(
         """
         select md5(concat_ws(' ', t.status, t.team, t.updated_at, t.person_due_at, c.waiting_since, c.handler,
-          (select string_agg(concat(m.id, m.delivery, m.possible_duplicate), ',' order by m.id)
+          c.customer_id,
+          (select string_agg(concat(m.id, m.delivery, m.possible_duplicate, m.delivery_error), ',' order by m.id)
              from messages m where m.conversation_id = c.id),
           (select string_agg(q.id::text, ',' order by q.id)
              from message_queue q where q.lane = c.channel || ':' || c.thread_key)))
@@ -187,7 +210,7 @@ async def list_ticket_messages(conn: Connection, reference: str, *, limit: int =
         logged as (
           select case when m.external_id is null then m.id else md5(m.channel || ':' || m.external_id)::uuid end as id,
                  m.direction, m.author, m.body as text, m.citations, m.sent_at, m.delivery,
-                 m.possible_duplicate, m.id as place
+                 m.possible_duplicate, m.delivery_error, m.id as place
             from talk join messages m on m.conversation_id = talk.id
            where m.delivery is null
               or not (m.delivery = 'cancelled' or (m.delivery = 'pending' and talk.channel = 'web'))),
@@ -200,9 +223,9 @@ async def list_ticket_messages(conn: Connection, reference: str, *, limit: int =
           union all
           select md5(u.dedupe_key)::uuid, 'inbound', 'customer', u.payload->>'body', '[]',
                  case when pg_input_is_valid(u.payload->>'sent_at', 'timestamptz')
-                      then (u.payload->>'sent_at')::timestamptz end, null, false, null
+                      then (u.payload->>'sent_at')::timestamptz end, null, false, null, null
             from unlogged u where md5(u.dedupe_key)::uuid not in (select id from logged))
-        select id, direction, author, text, citations, sent_at, delivery, possible_duplicate from (
+        select id, direction, author, text, citations, sent_at, delivery, possible_duplicate, delivery_error from (
           select * from said order by sent_at desc, place desc nulls first limit $2) newest
          order by sent_at, place nulls last
         """,
@@ -210,6 +233,14 @@ async def list_ticket_messages(conn: Connection, reference: str, *, limit: int =
         limit,
     )
     return [TicketMessage(**row) for row in rows]
+
+
+async def is_form_open(conn: Connection) -> bool:
+    """Whether the team has the web form on."""
+    is_on: bool = await conn.fetchval(
+        "select coalesce((select is_on from channel_configs where channel = 'web'), false)"
+    )
+    return is_on
 
 
 async def list_plans(conn: Connection) -> list[Plan]:

@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import SecretStr
 
 from app.database import Database, find_database
-from app.settings import Settings, missing
+from app.settings import Settings, list_doubts, list_off
 from db.errors import SchemaMismatch
 from db.health import (
     REFUSED,
@@ -63,7 +63,8 @@ def check_settings(settings: Settings) -> Iterator[Finding]:
     yield Finding("ok", f"customers reach us at {settings.public_base_url}")
     if settings.has_model:
         yield Finding("ok", f"the model is {settings.openai_model}")
-    yield from (Finding("off", line) for line in missing(settings) if not line.startswith("the staff routes"))
+    yield from (Finding("off", line) for line in list_off(settings) if not line.startswith("the staff routes"))
+    yield from (Finding("warn", line) for line in list_doubts(settings))
 
 
 async def check_database(settings: Settings, database: Database) -> AsyncIterator[Finding]:

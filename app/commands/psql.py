@@ -12,8 +12,9 @@ from app.settings import Settings
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.description = "Open psql on the database of these settings; whatever follows -- is given to it."
-    parser.add_argument("words", nargs="*", help="such as: -- -c 'table waiting_customers'")
+    parser.description = "Open psql on the database of these settings, or run a statement there."
+    parser.add_argument("-c", dest="statements", action="append", default=[], help="run this statement and leave")
+    parser.add_argument("words", nargs="*", help="a statement, such as 'table alarms'; after --, psql's own options")
 
 
 async def run(args: argparse.Namespace, settings: Settings) -> int:
@@ -25,5 +26,13 @@ async def run(args: argparse.Namespace, settings: Settings) -> int:
         url = urlsplit(database.listen_url)
         open_url = urlunsplit(url._replace(netloc=url.netloc.replace(f":{url.password}@", "@")))
         environment = os.environ | {"PGPASSWORD": unquote(url.password or "")}
-        process = await asyncio.create_subprocess_exec("psql", open_url, *args.words, env=environment)
+        process = await asyncio.create_subprocess_exec("psql", open_url, *choose_options(args), env=environment)
         return await process.wait()
+
+
+def choose_options(args: argparse.Namespace) -> list[str]:
+    """psql's own options. Words that begin with none are one statement."""
+    statements, words = list(args.statements), list(args.words)
+    if words and not words[0].startswith("-"):
+        statements, words = [*statements, " ".join(words)], []
+    return [*words, *(option for statement in statements for option in ("-c", statement))]

@@ -5,10 +5,11 @@ from collections.abc import Awaitable, Callable
 from starlette.responses import RedirectResponse, Response
 
 from app.access import refuse_cross_site, staff
+from app.intake import new_submission_id
 from app.problems import Problem
 from app.rendering import JsonResponse, prefers_html
 from app.state import DeskRequest
-from app.ticket_page import own_path
+from app.ticket_page import Reply, load_view, own_path, show_page
 from db.pool import Connection, acquire
 from db.tickets import hand_back, take_over
 
@@ -21,7 +22,10 @@ async def take(request: DeskRequest) -> Response:
 
 
 async def give(request: DeskRequest) -> Response:
-    """POST /support/ticket/{reference}/hand-back: 409 as long as the customer is owed an answer."""
+    """POST /support/ticket/{reference}/hand-back: 409 as long as the customer is owed an answer.
+
+    A browser gets the ticket's page with that said on it: the button it pressed was drawn before the customer wrote.
+    """
     return await change_handler(request, hand_back)
 
 
@@ -32,6 +36,8 @@ async def change_handler(request: DeskRequest, change: Callable[[Connection, str
         outcome = await change(conn, reference)
     if outcome == "missing":
         raise Problem(404)
+    if outcome == "waiting" and prefers_html(request):
+        return show_page(request, await load_view(request), Reply(notice=OWED), new_submission_id(), status=409)
     if outcome == "waiting":
         raise Problem(409, OWED)
     request.state["hub"].wake(reference)

@@ -12,6 +12,7 @@ from app.settings import Settings, missing
 from app.state import DeskRequest
 from db.health import (
     ChannelState,
+    count_waiting,
     list_alarms,
     list_channel_states,
     list_neglected,
@@ -74,6 +75,7 @@ async def describe_desk(conn: Connection, settings: Settings) -> dict[str, Any]:
             "passages": footing.passages,
         },
         "waiting": await list_neglected(conn),
+        "waiting_count": await count_waiting(conn),
         "settings": missing(settings),
     }
 
@@ -81,7 +83,7 @@ async def describe_desk(conn: Connection, settings: Settings) -> dict[str, Any]:
 def describe_channels(settings: Settings, channels: list[ChannelState]) -> dict[str, Any]:
     """Each channel: whether it has its settings, and what the team configured, null before its first start."""
     known = {channel.channel: asdict(channel) for channel in channels}
-    complete = {"web": True, "gmail": settings.has_gmail, "whatsapp": settings.has_whatsapp}
+    complete = {"web": True, "gmail": False, "whatsapp": settings.has_whatsapp}  # Gmail has no code yet
     return {
         name: {"is_on": is_complete and known.get(name, {}).get("is_on", True), "is_complete": is_complete}
         | {"config": known.get(name)}

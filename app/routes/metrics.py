@@ -84,13 +84,19 @@ def describe_channel(row: ChannelMetrics) -> dict[str, Any]:
         "answered": row.answered,
         "waiting": row.waiting,
         "escalation_rate": row.escalation_rate,
-        "latency_ms": {stage: {part: getattr(row, f"{stage}_{part}") for part in ("p50", "p95")} for stage in STAGES},
+        "latency_ms": {
+            stage: {part: round_ms(getattr(row, f"{stage}_{part}")) for part in ("p50", "p95")} for stage in STAGES
+        },
         "sentiment": {"average": row.sentiment_average, "change": row.sentiment_change},
         "cost_usd": row.cost_usd,
         "resolution_rate": row.resolution_rate,
         "outcomes": row.outcomes,
         "n": row.n,
     }
+
+
+def round_ms(milliseconds: float | None) -> float | None:
+    return None if milliseconds is None else round(milliseconds, 1)
 
 
 def make_page(rows: list[ChannelMetrics], hours: int) -> dict[str, Any]:

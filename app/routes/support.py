@@ -25,6 +25,7 @@ from db.tickets import (
     add_person_message,
     add_web_message,
     find_ticket,
+    is_form_open,
     list_plans,
     submit_form,
 )
@@ -44,8 +45,19 @@ TRY_AGAIN = "We cannot store your message at this moment. It is still here: plea
 
 
 async def show_form(request: DeskRequest) -> Response:
-    """GET /: the web form."""
+    """GET /: the web form, or that it is closed."""
+    if not await is_open(request):
+        return render_page(request, "closed.html", {})
     return await render_form(request, {}, Problem(200))
+
+
+async def is_open(request: DeskRequest) -> bool:
+    """Also while the database cannot be had: what is typed then is kept until it can."""
+    try:
+        async with acquire(request.state["pool"]) as conn:
+            return await is_form_open(conn)
+    except UNAVAILABLE:
+        return True
 
 
 async def render_form(request: DeskRequest, values: Mapping[str, Any], problem: Problem) -> Response:

@@ -18,17 +18,23 @@ function show(fresh) {
     if (!shown) list.insertBefore(document.importNode(item, true), list.children[place] ?? null);
     else if (shown.innerHTML !== item.innerHTML) shown.replaceWith(document.importNode(item, true));
   });
-  for (const id of ["standing", "working"]) {
+  for (const id of ["standing", "facts", "working", "handler"]) {
     const [old, now] = [document.getElementById(id), fresh.getElementById(id)];
-    old.className = now.className;
-    if (old.innerHTML !== now.innerHTML) old.innerHTML = now.innerHTML;
+    if (!old || !now || old.outerHTML === now.outerHTML) continue;
+    const hadFocus = old.contains(document.activeElement);
+    for (const { name, value } of now.attributes) old.setAttribute(name, value);
+    old.innerHTML = now.innerHTML;  // the element itself stays: screen readers listen to it
+    if (hadFocus) old.querySelector("button")?.focus();
   }
   ticket.dataset.stamp = next.dataset.stamp;
   if (isAtEnd) list.lastElementChild?.scrollIntoView({ block: "nearest" });
 }
 
+// a refused form shows this page at the form's own address, which cannot be read again
+if (location.pathname + location.search !== ticket.dataset.self) history.replaceState(null, "", ticket.dataset.self);
+
 async function refresh() {
-  const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
+  const answer = await fetch(ticket.dataset.self, { headers: { Accept: "text/html" } });
   if (answer.ok) show(parse(await answer.text()));
 }
 

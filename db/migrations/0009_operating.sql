@@ -22,6 +22,8 @@ insert into alarm_limits (alarm, unit, shown_from, person_from) values
   ('waiting_unseen', 'customers', 1, 1),
   ('waiting_overdue', 'customers', 1, 1),
   ('delivery_in_doubt', 'conversations', 1, null),  -- each has a person and a due time, or else is waiting_unseen
+  ('delivery_refused', 'conversations', 1, null),   -- the same
+  ('delivery_delayed', 'conversations', 1, 5),      -- one is a bad moment, many are a vendor that is down
   ('idle_in_transaction', 'seconds', 15, 300),
   ('old_snapshot', 'seconds', 30, 600),        -- a dump of a small database is done by then
   ('old_snapshot_hidden', 'transactions', 100000, 1000000),

@@ -5,14 +5,20 @@ drop view if exists alarms, waiting_customers, turn_explained, queue_overview, c
 create view waiting_customers as
 -- a conversation whose customer waits
 select c.id as conversation_id, k.reference, c.channel, c.customer_id, c.waiting_since, w.waits_for, w.owner, w.due_at,
-       k.priority, k.escalation_reason, l.attempts, l.last_error,
+       k.priority, k.escalation_reason, case w.waits_for when 'delivery' then said.tries else l.attempts end as attempts,
+       case w.waits_for when 'delivery' then said.delivery_error else l.last_error end as last_error,
        case w.waits_for when 'person' then not w.is_filed and (w.owner is null or w.due_at is null) else not w.is_worked_on end as is_unseen,
        coalesce(w.due_at < now(), false) as is_overdue
   from conversations c
   left join lateral (select * from tickets t where t.conversation_id = c.id order by t.created_at desc limit 1) k on true
   left join lanes l on l.lane = c.channel || ':' || c.thread_key
   left join lanes o on o.lane = 'out:' || c.id
-  left join lateral (select m.author, m.delivery in ('pending', 'sending', 'unknown', 'failed') as is_under_way from messages m
+  left join lateral (select m.author, m.delivery in ('pending', 'sending', 'unknown', 'failed') as is_under_way,
+                            coalesce(f.tries, m.tries) as tries, coalesce(f.delivery_error, m.delivery_error) as delivery_error
+                       from messages m
+                       left join lateral (select * from messages e  -- the first that is not with the vendor holds up the rest
+                                           where e.conversation_id = c.id and e.delivery in ('pending', 'sending', 'unknown')
+                                           order by e.sent_at, e.part, e.id limit 1) f on true
                       where m.conversation_id = c.id and m.direction = 'outbound' and m.delivery <> 'cancelled'
                       order by m.sent_at desc, m.id desc limit 1) said on true
   left join lateral (select d.first_response_due_at from due_times(k.category, c.plan, c.waiting_since) d
@@ -31,8 +37,8 @@ select c.id as conversation_id, k.reference, c.channel, c.customer_id, c.waiting
 union all
 -- a message that no turn has taken up yet, in a conversation that is new or was at rest
 select c.id, k.reference, split_part(l.lane, ':', 1), c.customer_id, q.created_at, case when l.lease_until > now() then 'turn' else 'queue' end,
-       case when c.handler = 'human' then coalesce(k.assignee, k.team) else 'agent' end, null, k.priority, null,
-       l.attempts, l.last_error, false, false
+       case when c.handler = 'human' then coalesce(k.assignee, k.team) else 'agent' end, w.due_at, k.priority, null,
+       l.attempts, l.last_error, false, coalesce(w.due_at < now(), false)
   from lanes l
   left join conversations c on c.channel = split_part(l.lane, ':', 1) and c.thread_key = substr(l.lane, strpos(l.lane, ':') + 1)
   left join lateral (select * from tickets t where t.conversation_id = c.id order by t.created_at desc limit 1) k on true
@@ -40,6 +46,10 @@ select c.id, k.reference, split_part(l.lane, ':', 1), c.customer_id, q.created_a
                        where i.lane = l.lane and i.kind = 'inbound'
                          and not exists (select from messages m where m.conversation_id = c.id and m.author = 'person' and m.sent_at > i.created_at)
                        order by i.id limit 1) q
+  cross join lateral (
+    select case when c.handler = 'human' then case when k.person_due_at >= q.created_at then k.person_due_at end
+                when k.first_response_met_at is null then k.first_response_due_at
+                else (select d.first_response_due_at from due_times(k.category, c.plan, q.created_at) d) end as due_at) w
  where l.pending > 0 and c.waiting_since is null and c.is_test is not true
 union all
 -- a message that was given up before anybody could be called
@@ -54,7 +64,7 @@ select c.id, k.reference, split_part(d.lane, ':', 1), c.customer_id, d.created_a
   left join lateral (select * from tickets t where t.conversation_id = c.id order by t.created_at desc limit 1) k on true
  where c.waiting_since is null and c.is_test is not true
    and not exists (select from messages m where m.conversation_id = c.id and m.author = 'person' and m.sent_at > d.created_at);
-comment on view waiting_customers is 'Everyone whose last word has no answer yet, each once: what they wait for (queue, turn, delivery, person or nobody), who owes it, since when, and by when. is_unseen: nobody owns it, no time is set or nothing will happen any more, so somebody must look.';
+comment on view waiting_customers is 'Everyone whose last word has no answer yet, each once: what they wait for (queue, turn, delivery, person or nobody), who owes it, since when, and by when; null where no ticket promises a time. attempts and last_error are those of what they wait for. is_unseen: nobody owns it, it waits for a person and no time is set, or nothing will happen any more, so somebody must look.';
 
 create view turn_explained as
 select t.id as turn_id, t.conversation_id, k.reference, t.started_at, t.state, t.outcome, s.step, s.model, s.latency_ms, s.cost_usd,
@@ -73,10 +83,15 @@ comment on view turn_explained is 'Why did it say that: one row per step of ever
 create view queue_overview as
 select q.kind, l.priority, count(*) as waiting, count(*) filter (where l.lease_until > now()) as in_hand,
        count(*) filter (where (l.lease_until > now()) is not true and l.run_at <= now()) as due,
-       count(*) filter (where l.lease_until is null and l.run_at > now()) as held_back, count(*) filter (where l.attempts > 1) as retrying,
-       min(q.created_at) as oldest, extract(epoch from now() - min(q.created_at))::int as oldest_seconds, max(l.attempts) as most_attempts,
+       count(*) filter (where l.lease_until is null and l.run_at > now()) as held_back, count(*) filter (where t.tries > 1) as retrying,
+       min(q.created_at) as oldest, extract(epoch from now() - min(q.created_at))::int as oldest_seconds, max(t.tries) as most_attempts,
        case when q.kind = 'deliver' then (select count(*) from messages m where m.delivery = 'unknown') end as in_doubt
-  from message_queue q join lanes l using (lane) group by q.kind, l.priority;
+  from message_queue q join lanes l using (lane)
+  left join lateral (select m.tries from messages m  -- of a delivery each try is counted there, also one that costs the lane none
+                      where q.kind = 'deliver' and m.id = case when pg_input_is_valid(q.payload->>'message_id', 'uuid')
+                                                               then (q.payload->>'message_id')::uuid end) m on true
+  cross join lateral (select greatest(l.attempts, m.tries) as tries) t
+ group by q.kind, l.priority;
 comment on view queue_overview is 'What waits, by kind of work: how much is in hand, due, held back for a quiet time or a retry, how old the oldest is, and how many replies nobody knows the outcome of.';
 
 create or replace function channel_metrics_since(since timestamptz)
@@ -129,6 +144,12 @@ comment on function channel_metrics_since(timestamptz) is 'The numbers for manag
 create view channel_metrics as select * from channel_metrics_since(now() - interval '24 hours');
 comment on view channel_metrics is 'What GET /metrics/channels shows for the last 24 hours.';
 
+create or replace function name_tickets(refs text[]) returns text language sql immutable as $$
+  select coalesce(string_agg(ref, ', ' order by place), 'no tickets') || case when cardinality(array_remove(refs, null)) > 5 then ', …' else '' end
+    from (select * from unnest(array_remove(refs, null)) with ordinality u (ref, place) limit 5) named
+$$;
+comment on function name_tickets(text[]) is 'The first five references, for a sentence.';
+
 create view alarms as
 with sessions as (
   -- without the right pg_read_all_stats, times and states of other users are null: their snapshots are told by their age in transactions
@@ -143,13 +164,28 @@ with sessions as (
   union all
   select 'replication slot ' || slot_name, case when active then 'in use' else 'not in use' end, null, null, null,
          greatest(age(xmin), age(catalog_xmin)), format('select pg_drop_replication_slot(%L)', slot_name) from pg_replication_slots
+), undelivered as (
+  -- the reply a waiting customer has not got: the first one on its way, else the last that was written
+  select c.channel, k.reference, r.delivery, r.delivery_error, r.tries, r.sent_at, coalesce(r.last_try_at, r.created_at) as last_try_at,
+         exists (select from message_queue q where q.dedupe_key = 'deliver:' || r.id) as is_queued
+    from conversations c
+    cross join lateral (
+      select * from (
+        (select m.*, 1 as choice from messages m where m.conversation_id = c.id and m.delivery in ('pending', 'sending', 'unknown')
+          order by m.sent_at, m.part, m.id limit 1)
+        union all
+        (select m.*, 2 from messages m where m.conversation_id = c.id and m.direction = 'outbound' and m.delivery <> 'cancelled'
+          order by m.sent_at desc, m.id desc limit 1)) m order by choice limit 1) r
+    left join lateral (select t.reference from tickets t where t.conversation_id = c.id order by t.created_at desc limit 1) k on true
+   where c.waiting_since is not null and not c.is_test
 ), measured (alarm, about, value, since, detail, what_to_do) as (
   select 'no_worker', 'workers', coalesce(extract(epoch from now() - max(heartbeat_at)), 'infinity'), max(heartbeat_at),
          coalesce('No worker has been heard of since ' || date_trunc('second', max(heartbeat_at)) || '.', 'No worker has been heard of.'),
          'Start one: python -m app worker. If one runs, its log says what keeps it from the database.' from workers
   union all
   select 'worker_silent', w.name, extract(epoch from now() - w.heartbeat_at), w.heartbeat_at,
-         format('Worker %s has not been heard of; %s lanes were in its hands.', w.name, w.running),
+         format('Worker %s has not been heard of; %s lanes were in its hands and nobody has taken them yet.', w.name,
+                (select count(*) from lanes l where l.worker = w.name and l.lease_until is not null)),
          'Others take its lanes when their leases end. Look why it died: killed for memory, by a deploy, or cut off from the database.' from workers w
   union all
   select 'work_due', 'lanes', extract(epoch from now() - min(due.at)), min(due.at),
@@ -160,11 +196,13 @@ with sessions as (
       union all (select lease_until from lanes where lease_until is not null order by lease_until limit 1)) due (at)
   union all
   select 'oldest_waiting', q.kind, extract(epoch from now() - q.created_at), q.created_at,
-         format('The oldest %s message has waited since %s, in lane %s, try %s%s.', q.kind, date_trunc('second', q.created_at), q.lane, l.attempts,
-                ', last error: ' || l.last_error),
-         'table queue_overview shows whether all wait or only this one; its error, or the log of worker '
-         || coalesce(l.worker, '(none has it)') || ', shows why.'
+         format('The oldest %s message has waited since %s, in lane %s, try %s%s.', q.kind, date_trunc('second', q.created_at), q.lane,
+                greatest(l.attempts, m.tries), ', last error: ' || coalesce(m.delivery_error, l.last_error)),
+         'table queue_overview shows whether all wait or only this one; its error' || coalesce(', or the log of worker ' || l.worker || ',', '')
+         || ' shows why.'
     from (select * from message_queue where kind in ('inbound', 'deliver') order by id limit 1) q join lanes l using (lane)
+    left join messages m on m.id = case when q.kind = 'deliver' and pg_input_is_valid(q.payload->>'message_id', 'uuid')
+                                        then (q.payload->>'message_id')::uuid end
   union all
   select 'lanes_retrying', 'lanes', count(*), min(waiting_since),
          format('Lanes that have failed at least twice: %s. The worst is %s, try %s: %s.', count(*), (array_agg(lane order by attempts desc))[1],
@@ -187,14 +225,21 @@ with sessions as (
          'select * from waiting_customers where is_overdue order by due_at: their owners must answer.'
     from waiting_customers w where w.is_overdue group by w.channel
   union all
-  select 'delivery_in_doubt', c.channel, count(*), min(m.last_try_at),
-         format('Customers on %s whose reply was refused, or may or may not have arrived: %s.', c.channel, count(*)),
-         'Their tickets say what the vendor said. Look there whether it arrived, and write again if it did not.'
-    from conversations c cross join lateral (
-      select coalesce(r.last_try_at, r.created_at) as last_try_at, r.delivery from messages r
-       where r.conversation_id = c.id and r.direction = 'outbound' and r.delivery <> 'cancelled' order by r.sent_at desc, r.id desc limit 1) m
-   where c.waiting_since is not null and not c.is_test and (m.delivery = 'failed' or m.delivery = 'unknown'
-         and not exists (select from lanes o where o.lane = 'out:' || c.id and o.pending > 0)) group by c.channel
+  select case u.delivery when 'failed' then 'delivery_refused' else 'delivery_in_doubt' end, u.channel, count(*), min(u.last_try_at),
+         format(case u.delivery when 'failed' then 'A vendor refused a reply to customers on %s: %s (%s). The latest: %s.'
+                                else 'Customers on %s whose reply may or may not have arrived: %s (%s). The latest: %s.' end,
+                u.channel, count(*), name_tickets(array_agg(u.reference order by u.last_try_at)),
+                coalesce((array_agg(u.delivery_error order by u.last_try_at desc))[1], 'no reason was given')),
+         case u.delivery when 'failed' then 'It will not be sent again. Each ticket says why, beside the reply: answer there in another way, or reach them elsewhere.'
+              else 'Look at the vendor whether it arrived, and answer in the ticket if it did not.' end
+    from undelivered u where u.delivery = 'failed' or u.delivery = 'unknown' and not u.is_queued group by u.delivery, u.channel
+  union all
+  select 'delivery_delayed', u.channel, count(*), min(u.sent_at),
+         format('Replies on %s that are written and not with the vendor: %s (%s), at most %s tries, the latest error: %s.', u.channel, count(*),
+                name_tickets(array_agg(u.reference order by u.sent_at)), max(u.tries),
+                coalesce((array_agg(u.delivery_error order by u.last_try_at desc nulls last))[1], 'none')),
+         'They are tried again by themselves. No error: look for a worker. Many: the vendor is down, or our credentials are wrong; see its status page, and table waiting_customers for who waits.'
+    from undelivered u where u.is_queued and (u.tries >= 3 or u.sent_at < now() - interval '2 minutes') group by u.channel
   union all
   select 'idle_in_transaction', s.about, extract(epoch from now() - s.state_change), s.state_change,
          format('%s (%s) has left a transaction open and does nothing since %s; it keeps its locks.', s.about, s.who, date_trunc('second', s.state_change)),

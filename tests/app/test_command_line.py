@@ -1,5 +1,6 @@
 import asyncio
 import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -75,6 +76,21 @@ async def test_doctor_says_what_to_do(database_url: str, conn: Connection) -> No
     assert code == 1
     assert "bad  DATABASE_URL cannot be reached" in output
     assert "hidden" not in output
+
+
+@pytest.mark.skipif(shutil.which("psql") is None, reason="psql is not installed")
+@pytest.mark.parametrize(
+    "words", [["table alarm_limits"], ["-c", "table alarm_limits"], ["--", "-c", "table alarm_limits"]]
+)
+async def test_psql_runs_the_statement_it_is_given(database_url: str, words: list[str]) -> None:
+    code, output, _ = await run("psql", *words, DATABASE_URL=database_url)
+    assert code == 0
+    assert "no_worker" in output
+
+
+@pytest.mark.skipif(shutil.which("psql") is None, reason="psql is not installed")
+async def test_psql_gives_its_own_exit_code(database_url: str) -> None:
+    assert (await run("psql", "table nowhere", DATABASE_URL=database_url))[0] == 1
 
 
 async def test_web_does_not_start_on_a_schema_it_does_not_know(database_url: str, conn: Connection) -> None:

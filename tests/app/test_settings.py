@@ -2,7 +2,7 @@ import inspect
 
 import pytest
 
-from app.settings import Settings, SettingsError, missing, read_settings
+from app.settings import Settings, SettingsError, list_doubts, list_off, missing, read_settings
 
 
 def test_everything_has_a_default_but_no_secret_does() -> None:
@@ -67,8 +67,7 @@ def test_render_is_reached_from_outside_under_its_own_name() -> None:
 
 
 def test_start_says_which_setting_a_channel_lacks() -> None:
-    lines = missing(read_settings({"GMAIL_ADDRESS": "a@b.co", "OPENAI_API_KEY": "k"}))
-    assert any(line.startswith("Gmail is off") and "GMAIL_REFRESH_TOKEN" in line for line in lines)
+    lines = missing(read_settings({"OPENAI_API_KEY": "k"}))
     assert any(line.startswith("WhatsApp is off") and "TWILIO_AUTH_TOKEN" in line for line in lines)
     assert any("OPENAI_MODEL" in line for line in lines)
 
@@ -77,8 +76,6 @@ def test_nothing_is_missing_once_all_is_set() -> None:
     settings = read_settings(
         {
             "ADMIN_TOKEN": "t", "OPENAI_BASE_URL": "http://m", "OPENAI_MODEL": "m",
-            "GMAIL_ADDRESS": "a@b.co", "GMAIL_CLIENT_ID": "i", "GMAIL_CLIENT_SECRET": "s", "GMAIL_REFRESH_TOKEN": "r",
-            "GMAIL_PUBSUB_TOPIC": "projects/p/topics/t", "GMAIL_PUBSUB_SERVICE_ACCOUNT": "x@y.z",
             "TWILIO_ACCOUNT_SID": "AC1", "TWILIO_AUTH_TOKEN": "t", "TWILIO_WHATSAPP_FROM": "whatsapp:+14155238886",
             "PUBLIC_BASE_URL": "https://desk.example.com", "APP_SECRET": "s",
         }
@@ -93,10 +90,21 @@ WHATSAPP = {
 }  # fmt: skip
 
 
-def test_address_that_twilio_cannot_reach_is_named() -> None:
-    settings = read_settings(WHATSAPP)
+@pytest.mark.parametrize("url", ["", "http://127.0.0.1:8801"])
+def test_address_that_twilio_reaches_only_from_here_is_a_doubt_and_turns_nothing_off(url: str) -> None:
+    settings = read_settings(WHATSAPP | {"PUBLIC_BASE_URL": url})
     assert settings.has_whatsapp
-    assert "Twilio cannot reach this machine: set PUBLIC_BASE_URL" in missing(settings)
+    doubt = f"{url or 'http://localhost:8000'} is a local address: Twilio reaches it only from this machine"
+    assert list_doubts(settings) == [doubt]
+    assert doubt in missing(settings)
+    assert doubt not in list_off(settings)
+
+
+def test_nobody_is_told_to_set_up_a_channel_that_has_no_code_yet() -> None:
+    assert not any("GMAIL" in line for line in missing(read_settings({})))
+    assert list_doubts(read_settings({"GMAIL_ADDRESS": "a@b.co"})) == [
+        "this version has no Gmail channel: what is set for it does nothing"
+    ]
 
 
 @pytest.mark.parametrize("unset", list(WHATSAPP))

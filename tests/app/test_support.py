@@ -212,6 +212,14 @@ async def test_closed_form_stores_nothing(database_url: str, conn: Connection) -
     assert await count_stored(conn) == 0
 
 
+async def test_closed_form_says_so_before_anything_is_typed(database_url: str, conn: Connection) -> None:
+    await conn.execute("update channel_configs set is_on = false where channel = 'web'")
+    async with open_desk(database_url) as desk:
+        page = (await desk.get("/")).text
+    assert "The form is closed at the moment" in page
+    assert "<form" not in page
+
+
 async def test_form_page_is_complete_without_scripts_and_without_a_database(database_url: str) -> None:
     async with open_desk("postgresql://desk:desk@127.0.0.1:1/none") as desk:
         page = await desk.get("/", headers=HTML)

@@ -263,14 +263,66 @@ async def test_a_person_takes_a_conversation_over_and_gives_it_back(database_url
         assert "Take over" not in (await desk.get(path, headers=HTML)).text
         taken = await desk.post(f"{page}/take-over", headers=STAFF)
         assert (taken.status_code, taken.json()["handler"]) == (200, "human")
-        owed = await desk.post(f"{page}/hand-back", headers=STAFF)
-        assert (owed.status_code, owed.json()["detail"]) == (
-            409, "The customer's last message has no answer yet. Answer it first.",
-        )  # fmt: skip
         await desk.post(f"{page}/messages", json={"message": "Jane here, it is done."}, headers=STAFF)
         given = await desk.post(f"{page}/hand-back", headers=STAFF)
         assert (given.status_code, given.json()["handler"]) == (200, "agent")
     assert await conn.fetchval("select status from tickets") == "answered"
+
+
+ESCALATION = {
+    "kind": "escalate", "category": "billing", "team": "billing", "assignee": None, "priority": 7,
+    "priority_why": "rule", "reason": "billing_dispute", "handoff_note": "Two invoices\nMood: negative",
+    "due_at": "2099-01-05T10:00:00Z",
+}  # fmt: skip
+
+
+async def escalate(conn: Connection) -> None:
+    handoff = Answer("Handed over.", kind="handoff", outcome="escalated", effects=[ESCALATION])
+    assert await answer_waiting(conn, handoff) == 1
+
+
+async def test_giving_back_what_is_owed_an_answer_leads_back_to_the_ticket(database_url: str, conn: Connection) -> None:
+    words = "The customer&#39;s last message has no answer yet. Answer it first."
+    async with open_desk(database_url) as desk:
+        page = (await submit(desk)).split("?")[0]
+        await escalate(conn)
+        owed = await desk.post(f"{page}/hand-back", headers=STAFF)
+        assert (owed.status_code, owed.headers["content-type"]) == (409, "application/problem+json")
+        shown = await desk.post(f"{page}/hand-back", headers=STAFF | HTML)
+    assert shown.status_code == 409
+    assert words in shown.text
+    assert f'data-self="{page}"' in shown.text
+    assert FORM["message"] in shown.text
+
+
+async def test_the_team_reads_what_it_must_know_and_the_customer_does_not(database_url: str, conn: Connection) -> None:
+    async with open_desk(database_url) as desk:
+        path = await submit(desk)
+        early = (await desk.get(path.split("?")[0], headers=STAFF | HTML)).text
+        await escalate(conn)
+        ours = (await desk.get(path.split("?")[0], headers=STAFF | HTML)).text
+        theirs = (await desk.get(path, headers=HTML)).text
+    facts = ("Ana Pérez, ana@example.com", "Web", "7 of 10: rule", "billing dispute", "Two invoices\nMood: negative")
+    for fact in facts:
+        assert f">{fact}</dd>" in ours
+        assert f">{fact}</dd>" not in theirs
+    assert ">Ana Pérez, ana@example.com</dd>" in early
+    assert "The customer waits for billing, by 5 January 2099, 10:00 UTC." in ours
+    assert 'href="/metrics/channels"' in ours
+    assert "/logout" in ours
+    assert "/logout" not in theirs
+
+
+async def test_the_team_reads_why_a_reply_did_not_arrive(database_url: str, conn: Connection) -> None:
+    async with open_desk(database_url) as desk:
+        path = await submit(desk)
+        await answer_waiting(conn)
+        await conn.execute("update conversations set channel = 'whatsapp', waiting_since = now()")
+        await conn.execute(
+            "update messages set delivery = 'failed', delivery_error = 'Twilio 63016' where direction = 'outbound'"
+        )
+        assert "The vendor says: Twilio 63016" in (await desk.get(path.split("?")[0], headers=STAFF | HTML)).text
+        assert "63016" not in (await desk.get(path, headers=HTML)).text
 
 
 @pytest.mark.parametrize(

@@ -104,6 +104,84 @@ async def in_doubt(conn: Connection) -> None:
     )
 
 
+async def write_reply(conn: Connection, delivery: str, *, tries: int, age: timedelta, is_queued: bool) -> None:
+    """A reply on its way to a vendor; its ticket has the reference that submit gave it."""
+    await submit(conn, "Hello")
+    await conn.execute("delete from message_queue")
+    await conn.execute("update lanes set pending = 0")
+    reply = await conn.fetchval(
+        """
+        insert into messages (conversation_id, channel, direction, author, body, delivery, idempotency_token, tries,
+                              delivery_error, sent_at)
+        select id, channel, 'outbound', 'agent', 'Hello.', $1, new_id(), $2, 'ConnectError', now() - $3::interval
+          from conversations returning id
+        """,
+        delivery, tries, age,
+    )  # fmt: skip
+    if is_queued:
+        await conn.execute(
+            """
+            select add_work('out:' || conversation_id, 'deliver', 0, 'deliver:' || id,
+                            jsonb_build_object('version', 1, 'message_id', id)) from messages where id = $1
+            """,
+            reply,
+        )
+
+
+async def refused(conn: Connection) -> None:
+    await write_reply(conn, "failed", tries=1, age=timedelta(0), is_queued=False)
+
+
+async def tried_often(conn: Connection) -> None:
+    await write_reply(conn, "pending", tries=3, age=timedelta(0), is_queued=True)
+
+
+async def waits_for_its_vendor(conn: Connection) -> None:
+    await write_reply(conn, "pending", tries=1, age=timedelta(minutes=5), is_queued=True)
+
+
+async def test_a_reply_that_was_just_written_is_no_alarm(conn: Connection) -> None:
+    await write_reply(conn, "sending", tries=2, age=timedelta(0), is_queued=True)
+    assert await find(conn, "delivery_delayed") is None
+
+
+@pytest.mark.parametrize(("happen", "alarm"), [(refused, "delivery_refused"), (tried_often, "delivery_delayed")])
+async def test_a_reply_that_did_not_arrive_is_told_with_its_ticket_and_the_vendors_reason(
+    conn: Connection, happen: Callable[[Connection], Awaitable[None]], alarm: str
+) -> None:
+    await happen(conn)
+    found = await find(conn, alarm)
+    assert found is not None
+    assert await conn.fetchval("select reference from tickets") in found.detail
+    assert "ConnectError" in found.detail
+    assert await find(conn, "delivery_in_doubt") is None
+
+
+async def test_at_most_five_tickets_are_named(conn: Connection) -> None:
+    named = await conn.fetchval("select name_tickets(array['A', null, 'B', 'C', 'D', 'E', 'F'])")
+    assert named == "A, B, C, D, E, …"
+
+
+async def test_a_vendor_that_is_away_shows_in_the_queue_and_beside_whoever_waits(conn: Connection) -> None:
+    await tried_often(conn)
+    row = await conn.fetchrow("select kind, retrying, most_attempts from queue_overview")
+    assert row is not None
+    assert tuple(row) == ("deliver", 1, 3)
+    row = await conn.fetchrow("select waits_for, attempts, last_error, due_at is not null from waiting_customers")
+    assert row is not None
+    assert tuple(row) == ("delivery", 3, "ConnectError", True)
+
+
+async def test_a_silent_worker_is_named_with_the_lanes_it_still_holds(pool: Pool, conn: Connection) -> None:
+    await silent_worker(conn)
+    await submit(conn, "Hello")
+    lane = await claim_one(pool)
+    await conn.execute("update lanes set worker = 'w2' where lane = $1", lane.lane)
+    found = await find(conn, "worker_silent")
+    assert found is not None
+    assert "; 1 lanes were in its hands" in found.detail
+
+
 async def table_without_autovacuum(conn: Connection) -> None:
     await conn.execute("alter table lanes set (autovacuum_enabled = false)")
 
@@ -132,6 +210,9 @@ async def ending_watch(conn: Connection) -> None:
         (unseen, "waiting_unseen", True, "1 on web"),
         (overdue, "waiting_overdue", True, "1 on web"),
         (in_doubt, "delivery_in_doubt", False, "may or may not have arrived: 1"),
+        (refused, "delivery_refused", False, "A vendor refused a reply to customers on web: 1"),
+        (tried_often, "delivery_delayed", False, "at most 3 tries, the latest error: ConnectError"),
+        (waits_for_its_vendor, "delivery_delayed", False, "not with the vendor: 1"),
         (table_without_autovacuum, "autovacuum_off", True, "lanes"),
         (bloated_table, "bloat", False, "lanes has 500 dead rows"),
         (ending_watch, "watch_ends", True, "web"),

@@ -500,6 +500,27 @@ async def test_nobody_is_overdue_at_once_because_an_earlier_word_was_due_long_ag
     assert await conn.fetchval("select due_at > now() and not is_overdue from waiting_customers")
 
 
+async def test_whoever_waits_for_a_vendor_is_listed_with_the_tries_and_what_they_met(
+    pool: Pool, conn: Connection
+) -> None:
+    await not_sent(Desk(pool, conn))
+    row = await conn.fetchrow("select waits_for, attempts, last_error from waiting_customers")
+    assert row is not None
+    assert tuple(row) == ("delivery", 1, "429")
+
+
+async def test_a_new_word_in_a_conversation_at_rest_has_its_due_time_too(pool: Pool, conn: Connection) -> None:
+    desk = Desk(pool, conn)
+    await desk.pending()
+    await open_ticket(desk)
+    await conn.execute("update tickets set first_response_met_at = now()")
+    await desk.work()
+    await write(conn, "And now?", number=NUMBER)
+    row = await conn.fetchrow("select waits_for, due_at > now() as is_due, is_overdue from waiting_customers")
+    assert row is not None
+    assert tuple(row) == ("queue", True, False)
+
+
 async def test_whoever_waits_longer_than_promised_is_overdue(pool: Pool, conn: Connection) -> None:
     await escalated(Desk(pool, conn))
     await conn.execute("update conversations set waiting_since = now() - interval '2 days'")
