@@ -20,8 +20,8 @@ USUAL = 80
 EXAMPLES = int(os.environ.get("STATEFUL_EXAMPLES", USUAL))
 REACHED = {"turn done", "turn superseded", "turn silenced", "delivery send", "delivery look_up again"}
 REACHED |= {"take over accepted", "parked", "failed", "report known"}
-"""Histories in which none of these happens prove nothing. Rarer ones (a lease lost, a letter requeued) come about in most
-runs, and each has a test of its own."""
+"""Histories in which none of these happens prove nothing. Rarer ones (a lease lost, a letter requeued) come about in
+most runs, and each has a test of its own."""
 
 
 async def open_desk(url: str) -> Connection:
