@@ -102,8 +102,7 @@ begin
     update messages set delivery = 'failed', delivery_error = in_error where id = m.id;
     perform call_person(m.conversation_id, 'delivery_failed', coalesce(in_error, 'The vendor could not deliver a reply.'), in_prefix);
   elsif coalesce((rank->>in_status)::int, 0) > coalesce((rank->>m.delivery)::int, 0) then
-    update messages set delivery = in_status, delivery_error = null where id = m.id;
-    if m.delivery = 'failed' then perform settle_wait(m); end if;  -- it arrived after all
+    update messages set delivery = in_status, delivery_error = null where id = m.id;  -- a person who was called stays called
   end if;
 end $$;
 comment on function apply_status(uuid, text, text, text) is 'Moves a message to what the vendor reports; only up, except that a failure ends what was only sent. The caller holds the locks.';

@@ -36,10 +36,10 @@ async def test_each_message_begins_the_quiet_time_anew_and_the_first_one_bounds_
     quiet, cap = timedelta(seconds=2), timedelta(seconds=8)
     await write(conn, "a", quiet, cap)
     alone = await read_wait(conn)
-    assert 2 <= alone < 3
+    assert alone == pytest.approx(2, abs=0.5)
     await conn.execute("update lanes set waiting_since = waiting_since - interval '3 seconds'")
     await write(conn, "b", quiet, cap)
-    assert 5 <= await read_wait(conn) < 7
+    assert await read_wait(conn) == pytest.approx(5, abs=0.5)
     await conn.execute("update lanes set waiting_since = waiting_since - interval '4 seconds'")
     await write(conn, "c", quiet, cap)
     longest = await read_wait(conn)

@@ -297,7 +297,7 @@ async def test_a_report_that_comes_before_the_id_is_known_is_joined_to_its_messa
     assert await states(conn) == ["delivered"]
 
 
-async def test_a_failure_reported_later_calls_a_person_unless_a_later_report_says_it_arrived(
+async def test_a_failure_reported_later_calls_a_person_who_stays_called_when_it_arrives_after_all(
     pool: Pool, conn: Connection, vendor: Vendor
 ) -> None:
     desk = Desk(pool, MuteChannel(vendor.url))
@@ -311,6 +311,7 @@ async def test_a_failure_reported_later_calls_a_person_unless_a_later_report_say
     assert await states(conn) == ["failed"]
     await report(conn, "delivered", vendor_id=vendor_id)
     assert await states(conn) == ["delivered"]
+    assert await conn.fetchval("select waits_for from waiting_customers") == "person"
 
 
 async def test_two_acceptances_of_one_message_are_flagged(pool: Pool, conn: Connection, vendor: Vendor) -> None:
