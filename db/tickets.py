@@ -1,6 +1,6 @@
 """Tickets as customers see them: taken in from the web form, shown on their page."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
@@ -125,12 +125,12 @@ def read_intake(answer: dict[str, Any]) -> Intake:
 
 async def submit_form(conn: Connection, form: NewTicket) -> Intake:
     """Store a form as a ticket with its message on the queue, in one commit; a repetition finds its ticket."""
-    return read_intake(await conn.fetchval("select submit_form($1)", asdict(form)))
+    return read_intake(await conn.fetchval("select submit_form($1)", form))
 
 
 async def add_web_message(conn: Connection, message: NewWebMessage) -> Intake:
     """Queue what a customer adds to a ticket of the web form; a repetition changes nothing."""
-    return read_intake(await conn.fetchval("select add_web_message($1)", asdict(message)))
+    return read_intake(await conn.fetchval("select add_web_message($1)", message))
 
 
 async def add_person_message(conn: Connection, reference: str, *parts: str, idempotency: UUID) -> str:

@@ -1,6 +1,6 @@
 """The ledger of turns: how one begins, its journal of steps, and the one commit it ends with."""
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Literal
@@ -119,7 +119,7 @@ class TurnEnd:
 
 async def open_turn(conn: Connection, start: TurnStart) -> OpenTurn | None:
     """Begin or resume the turn of a claimed lane. None when the lease was lost."""
-    row = await conn.fetchval("select open_turn($1)", asdict(start))
+    row = await conn.fetchval("select open_turn($1)", start)
     if row is None:
         return None
     history = tuple(LoggedMessage(**read_message(m)) for m in row.pop("history"))
@@ -141,7 +141,7 @@ def read_step(row: dict[str, Any]) -> StepRow:
 
 async def record_step(conn: Connection, turn_id: UUID, token: int, step: StepRow) -> bool:
     """Write one step into the journal. False when the lease was lost: drop everything of the turn."""
-    written: bool = await conn.fetchval("select record_step($1, $2, $3)", turn_id, token, asdict(step))
+    written: bool = await conn.fetchval("select record_step($1, $2, $3)", turn_id, token, step)
     return written
 
 
@@ -151,5 +151,5 @@ async def commit_turn(conn: Connection, end: TurnEnd) -> CommitResult:
     superseded: the customer wrote again; silenced: a person took over; lost: another worker has the lane; braked: this
     customer got too many replies, the turn is still open and has to end at a person.
     """
-    result: CommitResult = await conn.fetchval("select commit_turn($1)", asdict(end))
+    result: CommitResult = await conn.fetchval("select commit_turn($1)", end)
     return result

@@ -135,6 +135,17 @@ MUTANTS = [
         changes=(("where lane = d->>'lane' and token = (d->>'token')::bigint for update", "where lane = d->>'lane' for update"),),
     ),
     Mutant(
+        "no token check in record_step",
+        scene=scenes.think_on_after_losing_the_lease, file="turn.sql",
+        changes=(("on l.lane = r.lane and l.token = r.token\n    where r.id = in_turn and r.token = in_token and",
+                  "on l.lane = r.lane\n    where r.id = in_turn and"),),
+    ),
+    Mutant(
+        "no token check in keep_draft",
+        scene=scenes.draft_after_losing_the_lease, channel="drafts", file="delivery.sql",
+        changes=(("select from lanes where lane = in_lane and token = in_token for share", "select from lanes where lane = in_lane for share"),),
+    ),
+    Mutant(
         "the draft is not kept",
         hits=(at(TOOK),), channel="drafts", file="delivery.sql",
         changes=(("kept as (update messages set draft_id = in_draft", "kept as (update messages set draft_id = null"),),

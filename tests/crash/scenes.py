@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from uuid import UUID, uuid4
 
 from agent.models.base import ModelReply, ModelRequest
@@ -20,7 +21,8 @@ from tests.crash.matrix import Desk
 from tests.crash.model import ANSWER
 from tests.crash.points import Case, at, make_case
 from tests.crash.senders import find_port, send_until_taken
-from tests.fakes import make_runner, reply_with, write_again
+from tests.fakes import make_runner, reply_with, search_for, write_again
+from tests.stand_ins.channels import DraftsChannel
 from worker.deliver import Deliver
 
 Scene = Callable[[Desk, Pool], Awaitable[str | None]]
@@ -62,6 +64,28 @@ async def commit_after_losing_the_lease(desk: Desk, pool: Pool) -> str | None:
     return None if told == ["in time"] else f"told {told}"
 
 
+async def think_on_after_losing_the_lease(desk: Desk, pool: Pool) -> str | None:
+    """Who lost the lease learns it from the journal, and asks the model no more: somebody else is paying for that."""
+    case = make_case("case1", "web")
+    await desk.write([case])
+    late = await claim(pool, "late", timedelta(0))
+    model = ScriptedModel([search_for("boards"), search_for("lists"), reply_with("late")])
+    held: list[ClaimedLane] = []
+
+    class Overtaken(ScriptedModel):
+        async def reply(self, request: ModelRequest) -> ModelReply:
+            if not held:
+                held.append(await claim(pool, "holder"))
+            return await model.reply(request)
+
+    with suppress(LeaseLost):
+        await make_runner(pool, Overtaken([])).run(late)
+    await make_runner(pool, ScriptedModel([reply_with(ANSWER)])).run(held[0])
+    if await desk.list_answers(case) != [ANSWER]:
+        return f"told {await desk.list_answers(case)}"
+    return None if len(model.requests) == 1 else f"asked {len(model.requests)} times"
+
+
 async def begin_after_losing_the_lease(desk: Desk, pool: Pool) -> str | None:
     """Who lost the lease before the send does not send."""
     case = make_case("case1", "whatsapp")
@@ -98,6 +122,34 @@ async def end_after_losing_the_lease(desk: Desk, pool: Pool) -> str | None:
             await Deliver(pool, {"whatsapp": whatsapp}, "TF").run(await claim(pool, "last"))
     told = await desk.list_answers(case)
     return None if told == [ANSWER] else f"told {len(told)} times"
+
+
+async def draft_after_losing_the_lease(desk: Desk, pool: Pool) -> str | None:
+    """Who lost the lease before its draft was kept does not send it: whoever came after has a draft of its own."""
+    case = make_case("case1", "drafts")
+    await desk.write([case])
+    drafts = DraftsChannel(desk.world.vendor_url)
+    await make_runner(pool, ScriptedModel([reply_with(ANSWER)]), channels=[drafts]).run(await claim(pool, "w"))
+    late = await claim(pool, "late", timedelta(0))
+    message_id = UUID(late.jobs[0].payload["message_id"])
+    first = await deliveries.begin_delivery(desk.conn, late, message_id, lease=timedelta(0))
+    held = await claim(pool, "holder", timedelta(0))
+    second = await deliveries.begin_delivery(desk.conn, held, message_id, lease=timedelta(0), absence="certain")
+    assert first is not None
+    assert second is not None
+    for lane, delivery in [(held, second), (late, first)]:
+        with suppress(LeaseLost):
+            await drafts.send(OutgoingMessage(**delivery.message), partial(keep_draft, pool, lane, message_id))
+    with suppress(RetryLater):
+        await Deliver(pool, {"drafts": drafts}, "TF").run(await claim(pool, "last"))
+    told = await desk.list_answers(case)
+    return None if told == [ANSWER] else f"told {len(told)} times"
+
+
+async def keep_draft(pool: Pool, lane: ClaimedLane, message_id: UUID, draft_id: str) -> None:
+    async with pool.acquire() as conn:
+        if not await deliveries.keep_draft(conn, lane, message_id, draft_id):
+            raise LeaseLost(lane.lane)
 
 
 async def keep_nothing(_: str) -> None:
