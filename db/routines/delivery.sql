@@ -54,11 +54,12 @@ comment on function keep_draft(text, bigint, uuid, text) is 'Stores the vendor''
 
 create or replace function settle_wait(m messages) returns void language sql as $$
   update conversations c set updated_at = clock_timestamp(), waiting_since = (
-           -- since the first word that was taken up after this message was written, and that no person has answered
+           -- since the first word taken up after this message was written, that was no mere thanks and no person has answered
            select min(w.said_at) from (
              select q.created_at from message_queue q where q.lane = c.channel || ':' || c.thread_key and q.kind = 'inbound'
              union all select i.sent_at from messages i where i.conversation_id = c.id and i.direction = 'inbound'
-                 and i.created_at > m.created_at and i.turn_id is distinct from m.turn_id) w (said_at)
+                 and i.created_at > m.created_at and i.turn_id is distinct from m.turn_id
+                 and not exists (select from turns t where t.id = i.turn_id and t.outcome = 'closed')) w (said_at)
             where not exists (select from messages p where p.conversation_id = c.id and p.author = 'person' and p.sent_at > w.said_at))
    where c.id = m.conversation_id and not exists (  -- nothing more is on its way
            select from messages o join message_queue q on q.dedupe_key = 'deliver:' || o.id

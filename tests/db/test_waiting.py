@@ -347,6 +347,16 @@ async def person_sent(desk: Desk) -> None:
     await desk.work()
 
 
+async def thanked_while_a_persons_word_was_on_its_way(desk: Desk) -> None:
+    """ "Thank you!" is taken up before the vendor has taken what was written before it: nothing is owed for it."""
+    await person_pending(desk)
+    replying = await claim_one(desk.pool)
+    await write(desk.conn, "Thank you!")
+    await desk.work()
+    assert await desk.sql("select outcome from turns order by started_at desc limit 1") == "closed"
+    await desk.work(lane=replying)
+
+
 async def person_failed(desk: Desk) -> None:
     await person_pending(desk)
     desk.vendor.outcomes = [Refused("63016")]
@@ -467,6 +477,7 @@ STATES: list[tuple[Callable[[Desk], Awaitable[None]], tuple[str, str | None, boo
     (both_parts_sent, NOT_LISTED),
     (person_pending, ("delivery", "support", False)),
     (person_sent, NOT_LISTED),
+    (thanked_while_a_persons_word_was_on_its_way, NOT_LISTED),
     (person_failed, ("person", "support", False)),
     (reply_lost_from_the_queue, ("delivery", None, True)),
     (in_doubt_without_a_person, ("delivery", None, True)),
