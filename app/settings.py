@@ -160,7 +160,7 @@ class Settings(BaseModel):
     """Lanes one worker has in hand at most. 150 turns that mostly wait for a model fit in 512 MB."""
     worker_lease_seconds: float = Field(default=12, ge=5, le=600, allow_inf_nan=False)
     """How long a lane stays with a worker that says nothing. Short, so that a crash costs seconds."""
-    poll_seconds: float = Field(default=1, ge=0.05, le=60, allow_inf_nan=False)
+    poll_seconds: float = Field(default=0.5, ge=0.05, le=60, allow_inf_nan=False)
     """How often a worker looks for work unasked: the most a lost notification can cost."""
     turn_budget_usd: Dollars = 0.05
     """Money one turn may cost; then a person gets it. Ten times a usual turn."""

@@ -96,7 +96,9 @@ class Agent:
 
 def open_agent(settings: Settings) -> Agent:
     """The models, the embedder and the pre-pass of these settings."""
-    return Agent(open_models(settings), open_embedder(settings), Assessor(Classifier.load(EXAMPLES)))
+    assessor = Assessor(Classifier.load(EXAMPLES))
+    assessor.assess(["Hello"], previous=(), language=None, category_hint=None)  # reads all rules before anybody waits
+    return Agent(open_models(settings), open_embedder(settings), assessor)
 
 
 @asynccontextmanager

@@ -50,7 +50,7 @@ class WorkerSettings:
     concurrency: int = 150
     """Lanes in hand at once."""
     lease: timedelta = timedelta(seconds=12)
-    poll: timedelta = timedelta(seconds=1)
+    poll: timedelta = timedelta(seconds=0.5)
     max_attempts: int = 5
     grace: timedelta = timedelta(seconds=15)
     """How long work in hand may go on after a stop was asked for."""

@@ -5,6 +5,12 @@ create or replace function route_of(in_category text) returns escalation_routes 
 $$;
 comment on function route_of(text) is 'Who sees to a category; the route of general where it has none of its own.';
 
+create or replace function unanswered_since(talk conversations) returns timestamptz language sql as $$
+  select coalesce(least(talk.waiting_since, (select max(created_at) from messages where conversation_id = talk.id and direction = 'inbound')),
+                  clock_timestamp())
+$$;
+comment on function unanswered_since(conversations) is 'Since when a customer waits whose reply will not come: at least since their last word that was taken up.';
+
 create or replace function call_person(in_conversation uuid, reason text, note text, prefix text) returns text language plpgsql as $$
 declare talk conversations; ticket tickets; route escalation_routes; now_at timestamptz := clock_timestamp();
 begin
@@ -22,8 +28,7 @@ begin
          person_due_at = add_open_time(now_at, coalesce(route.respond_within, interval '4 hours'), route.calendar),
          resolved_at = null, updated_at = now_at where id = ticket.id;
   update conversations set handler = 'human', epoch = epoch + 1, status = 'open', updated_at = now_at,
-         waiting_since = coalesce(waiting_since, (select max(m.created_at) from messages m where m.conversation_id = talk.id and m.direction = 'inbound'), now_at)
-   where id = talk.id;
+         waiting_since = unanswered_since(talk) where id = talk.id;
   return ticket.reference;
 end $$;
 comment on function call_person(uuid, text, text, text) is 'Gives a conversation to a person where the agent cannot go on: a ticket with owner and due time, and the agent silent. Returns the reference.';
@@ -49,7 +54,7 @@ begin
   if not found then return 'missing'; end if;
   cancelled := silence_agent(talk.id);
   if cancelled > 0 then  -- the customer is without the reply that was on its way
-    update conversations set status = 'open', waiting_since = coalesce(waiting_since, clock_timestamp()) where id = talk.id;
+    update conversations set status = 'open', waiting_since = unanswered_since(talk) where id = talk.id;
   end if;
   if talk.handler = 'human' then return 'repeated'; end if;
   route := route_of(ticket.category);

@@ -537,3 +537,15 @@ async def test_whoever_waits_longer_than_promised_is_overdue(pool: Pool, conn: C
     await conn.execute("update conversations set waiting_since = now() - interval '2 days'")
     await conn.execute("update tickets set person_due_at = now() - interval '1 day'")
     assert await conn.fetchval("select is_overdue from waiting_customers")
+
+
+async def test_whose_answer_failed_is_not_handed_back_because_they_wrote_more(pool: Pool, conn: Connection) -> None:
+    desk = Desk(pool, conn)
+    await person_pending(desk)
+    await write(conn, "And another thing")
+    await desk.work()
+    vendor_id = await desk.sql("select vendor_id from messages where author = 'person'")
+    await deliveries.record_status(
+        conn, channel="whatsapp", token=None, status="failed", error=None, payload={}, vendor_id=vendor_id
+    )
+    assert await desk.sql("select hand_back($1)", await desk.reference()) == "waiting"

@@ -2,8 +2,8 @@
 nobody speaks over a person's head, and whoever waits is listed.
 
 `make test` plays about the same 80 histories every time. For more, and other ones at every run:
-`STATEFUL_EXAMPLES=3000 python -m pytest tests/stateful`. There a history that breaks a promise is shortened before it
-is printed, which may take minutes.
+`STATEFUL_EXAMPLES=3000 python -m pytest tests/stateful`. A history that breaks a promise is printed as it came: to
+shorten one on a real database takes longer than to read it.
 """
 
 import asyncio
@@ -49,7 +49,7 @@ def test_every_history_of_a_desk_keeps_the_promises(database_url: str) -> None:
                 stateful_step_count=60,
                 derandomize=EXAMPLES == USUAL,
                 database=None,
-                phases=[Phase.explicit, Phase.generate, *([Phase.shrink] if EXAMPLES != USUAL else [])],
+                phases=[Phase.explicit, Phase.generate],
                 deadline=None,
                 report_multiple_bugs=False,
                 suppress_health_check=list(HealthCheck),
