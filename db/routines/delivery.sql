@@ -11,8 +11,9 @@ begin
   select * into m from messages where id = in_message for update;
   act := case
     when m.id is null or m.delivery not in ('pending', 'sending', 'unknown') then 'done'
+    -- whatever became of the part before: it is off the queue, or this one would not be first
     when m.delivery = 'pending' and exists (select from messages p where p.reply_id = m.reply_id and p.part < m.part
-                                               and p.delivery in ('failed', 'cancelled', 'unknown')) then 'cut'
+                                               and p.delivery not in ('sent', 'delivered', 'read')) then 'cut'
     when m.delivery = 'pending' and m.author = 'agent' and talk.silenced_at > m.sent_at then 'cancel'
     when m.delivery = 'pending' then 'send'
     when absence is null then 'look_up'

@@ -94,6 +94,16 @@ async def test_the_parts_of_a_long_reply_arrive_in_order_also_when_the_second_fa
     assert not await conn.fetchval("select bool_or(possible_duplicate) from messages")
 
 
+async def test_the_parts_behind_one_that_was_buried_are_not_sent(pool: Pool, conn: Connection, vendor: Vendor) -> None:
+    desk = Desk(pool, MuteChannel(vendor.url, part_size=20))
+    await desk.answer(conn, LONG)
+    lane = await desk.claim(conn)
+    assert await queue.bury_work(conn, lane, error="cannot be done", only=lane.jobs[0])
+    await desk.deliver(conn)
+    assert vendor.journal.accepted == []
+    assert set((await states(conn))[1:]) == {"cancelled"}
+
+
 @pytest.mark.parametrize("fault", ["drop", "accept_500"])
 async def test_what_was_taken_without_an_answer_is_not_sent_again(
     pool: Pool, conn: Connection, vendor: Vendor, fault: str
