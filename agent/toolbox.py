@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID
 
+import orjson
 from pydantic import BaseModel, ValidationError
 
 from agent import tool_arguments as arguments
@@ -101,8 +102,8 @@ class TurnState:
 
 def call_key(call: ToolCall) -> str:
     try:
-        return call.name + json.dumps(json.loads(call.arguments), sort_keys=True)
-    except (ValueError, RecursionError):
+        return call.name + orjson.dumps(orjson.loads(call.arguments), option=orjson.OPT_SORT_KEYS).decode()
+    except ValueError:
         return call.name + call.arguments
 
 

@@ -1,5 +1,6 @@
 """The queue against the raw limit and two peers: how fast, how even, how soon it recovers."""
 
+from app.collector import spare_collector
 from bench.queue import enqueue, heavy, kills, throughput, waking
 from bench.queue.ground import open_server
 from bench.queue.peers import PEERS, find_peer
@@ -14,6 +15,7 @@ async def run(report: Report, *, quick: bool) -> None:
             report.versions[name] = installed
         else:
             report.notes.append(f"{name} is not installed (requirements-bench.txt): its rows are missing")
+    spare_collector()  # as every worker does
     async with open_server() as server:
         conn = await open_connection(server.dsn)
         report.versions["postgres"] = await conn.fetchval("show server_version")

@@ -117,7 +117,7 @@ class Worker:
             log.warning("database cannot be reached", extra={"error": type(error).__name__})
             return 0
         for lane in lanes:
-            self.running[lane] = asyncio.create_task(self.run_lane(lane), name=lane.label)
+            self.running[lane] = asyncio.create_task(self.run_lane(lane))
             self.running[lane].add_done_callback(partial(self.put_down, lane))
         # where a dead worker leaves more than fits, the next claim looks at all lanes again
         is_heir = self.floor is None and len(lanes) == slots and any(lane.attempts > 1 for lane in lanes)

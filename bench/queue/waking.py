@@ -12,7 +12,7 @@ from app.settings import Settings
 from app.wakeup import open_waker
 from bench.ground import percentile
 from bench.queue.desk import Together, make_worker, wait_until, working
-from bench.queue.ground import Server, make_work
+from bench.queue.ground import Server, make_payload, make_work
 from bench.report import Report
 from db import queue
 from db.listen import listen
@@ -38,9 +38,13 @@ class Watching(Together):
 async def run(report: Report, server: Server, *, quick: bool) -> None:
     """From the call that enqueues, its commit included, to the handler's first line."""
     async with server.desk() as url, open_pool(url, size=6) as pool:
-        waits = await measure_notified(url, pool, 100 if quick else 500)
+        count = 100 if quick else 500
+        waits, raw = await measure_notified(url, pool, count), await measure_raw(url, pool, count)
         report.add(CASE, "enqueue to handler, p50", percentile(waits, 0.5), "ms", at_most=2.5, stretch=1.8)
         report.add(CASE, "enqueue to handler, p99", percentile(waits, 0.99), "ms", at_most=6, stretch=4.5)
+        case, metric = "enqueue to handler", "against INSERT, NOTIFY, DELETE,"
+        report.compare(case, f"{metric} p50", percentile(waits, 0.5), percentile(raw, 0.5), "ms")
+        report.compare(case, f"{metric} p99", percentile(waits, 0.99), percentile(raw, 0.99), "ms")
         silent = await measure_silent(pool, 3 if quick else 12)
         report.add(CASE, "listener dead, longest wait", max(silent) / 1000, "s", at_most=1.2, stretch=0.6)
 
@@ -77,6 +81,27 @@ async def measure_notified(url: str, pool: Pool, count: int) -> list[float]:
             await asyncio.sleep(random.uniform(0.004, 0.02))
         await wait_until(lambda: handler.done == count + 20)
     return [(handler.started[lane] - at) * 1000 for lane, at in list(added.items())[20:]]
+
+
+async def measure_raw(url: str, pool: Pool, count: int) -> list[float]:
+    """Milliseconds of the same with the barest statements, one after the other: what any such wake-up costs here."""
+    heard = asyncio.Event()
+    listener = asyncio.create_task(listen(url, "bench_raw", lambda _: heard.set()))
+    await heard.wait()
+    waits = []
+    async with pool.acquire() as writer, pool.acquire() as reader:
+        for number in range(count + 20):
+            await asyncio.sleep(random.uniform(0.004, 0.02))
+            heard.clear()
+            began = time.perf_counter()
+            await writer.execute("insert into raw_message (payload) values ($1)", make_payload(f"{number}"))
+            await writer.execute("notify bench_raw")
+            await heard.wait()
+            await reader.fetch("delete from raw_message returning payload")
+            waits.append((time.perf_counter() - began) * 1000)
+    listener.cancel()
+    await asyncio.wait([listener])
+    return waits[20:]
 
 
 async def measure_silent(pool: Pool, count: int) -> list[float]:
