@@ -7,7 +7,7 @@ import re
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -65,27 +65,35 @@ class Problem:
     message: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Ground:
-    """The cited text and everything else that was said, made ready for comparison."""
+    """The cited text and everything else that was said, made ready for whichever comparison is needed."""
 
     cited: str
     spoken: str
-    facts: frozenset[tuple[str, str, str]]
-    squeezed: str
-    quotable: str
-    """The cited text alone, squeezed."""
-    stems: frozenset[str]
 
     @classmethod
     def lay(cls, draft: ReplyDraft, evidence: Evidence) -> "Ground":
         raw = "\n".join(evidence.passages[handle] for handle in draft.citations if handle in evidence.passages)
-        cited = f"{raw}\n{plain_text(raw)}"
-        spoken = "\n".join((*evidence.said, evidence.company))
-        facts = frozenset((fact.kind, fact.value, fact.unit) for fact in list_facts(f"{cited}\n{spoken}"))
-        squeezed = squeeze(f"{cited} {spoken}".replace("\n", " "))
-        quotable = squeeze(cited.replace("\n", " "))
-        return cls(cited, spoken, facts, squeezed, quotable, frozenset(stem_word(word) for word in list_words(cited)))
+        return cls(f"{raw}\n{plain_text(raw)}", "\n".join((*evidence.said, evidence.company)))
+
+    @cached_property
+    def facts(self) -> frozenset[tuple[str, str, str]]:
+        found = list_facts(f"{self.cited}\n{self.spoken}")
+        return frozenset((fact.kind, fact.value, fact.unit) for fact in found)
+
+    @cached_property
+    def squeezed(self) -> str:
+        return squeeze(f"{self.cited} {self.spoken}".replace("\n", " "))
+
+    @cached_property
+    def quotable(self) -> str:
+        """The cited text alone, squeezed."""
+        return squeeze(self.cited.replace("\n", " "))
+
+    @cached_property
+    def stems(self) -> frozenset[str]:
+        return frozenset(stem_word(word) for word in list_words(self.cited))
 
     def supports(self, fact: Fact) -> bool:
         """A number needs its own unit, or one that is written without any."""
