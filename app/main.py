@@ -22,6 +22,7 @@ from app.routes import (
     articles,
     conversations,
     customers,
+    gmail,
     handover,
     health,
     login,
@@ -34,6 +35,7 @@ from app.routes import (
 from app.settings import Settings, SettingsError
 from app.state import DeskState
 from app.wakeup import open_hub, open_waker
+from channels.google_tokens import PushTokens
 from channels.whatsapp_webhooks import WhatsAppWebhooks
 from db.pool import Pool, open_pool
 
@@ -43,7 +45,20 @@ COMMAND_TIMEOUT = 2.0  # seconds; a visitor is told sooner than a worker that th
 POOL_SIZE = 10  # connections; a request holds one for milliseconds
 MAX_HEADER_BYTES = 65_536
 STOP_TIMEOUT = 5  # seconds that requests in hand may take once the process stops
-ROOMS = (support, handover, webhooks, articles, conversations, customers, metrics, self_test, health, login, static)
+ROOMS = (
+    support,
+    handover,
+    webhooks,
+    gmail,
+    articles,
+    conversations,
+    customers,
+    metrics,
+    self_test,
+    health,
+    login,
+    static,
+)
 
 Lifespan = Callable[[Starlette], AbstractAsyncContextManager[DeskState]]
 
@@ -84,6 +99,7 @@ def make_lifespan(settings: Settings, database: Database, given: Pool | None) ->
                 gatherer=await stack.enter_async_context(open_gatherer(pool, waker)),
                 rules=RulesBook(pool),
                 whatsapp=open_webhooks(settings),
+                push_tokens=open_push_tokens(settings),
             )
 
     return lifespan
@@ -93,6 +109,12 @@ def open_webhooks(settings: Settings) -> WhatsAppWebhooks | None:
     """What reads Twilio's webhooks; None without the settings it takes."""
     account = settings.whatsapp_account
     return WhatsAppWebhooks(account, settings.public_base_url) if account else None
+
+
+def open_push_tokens(settings: Settings) -> PushTokens | None:
+    """What checks Google's pushes; None without the settings it takes."""
+    push = settings.gmail_push
+    return PushTokens(push.audience, push.service_account, push.certs_url) if push else None
 
 
 class Server(uvicorn.Server):

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
+from channels.google_oauth import GmailAccount, GmailPush
 from channels.whatsapp_webhooks import WhatsAppAccount
 from db.errors import DeskError
 
@@ -146,13 +147,13 @@ class Settings(BaseModel):
     gmail_api_endpoint: WebUrl = "https://gmail.googleapis.com"
     """Where Gmail's API is."""
     gmail_pubsub_topic: str | None = Field(default=None, pattern=r"^projects/[^/]+/topics/[^/]+$")
-    """Topic that Gmail notifies. Unset: the mailbox is only polled."""
+    """Topic that Gmail publishes to when mail comes. Unset: the mailbox is only polled."""
     gmail_pubsub_audience: str | None = None
     """Audience the push token must name. Default: PUBLIC_BASE_URL/webhooks/gmail."""
-    gmail_pubsub_service_account: str | None = None
-    """Service account that must have signed the push. Unset: every push is refused."""
+    gmail_pubsub_service_account: str | None = Field(default=None, pattern=r"^[^@\s]+@[^@\s]+$")
+    """Service account that every push must name. Unset: every push is refused."""
     google_certs_url: WebUrl = "https://www.googleapis.com/oauth2/v3/certs"
-    """Google's public keys."""
+    """Google's public keys, as a JSON key set; another address for tests."""
     gmail_poll_seconds: int = Field(default=120, ge=10, le=86_400)
     """How often the mailbox is read even when push works, in seconds: a lost push costs at most this."""
 
@@ -175,7 +176,9 @@ class Settings(BaseModel):
     debounce_seconds_web: Seconds = 0.5
     """Quiet time after a follow-up on the ticket page."""
 
-    @field_validator("admin_token", "app_secret", "metrics_token", "twilio_auth_token")
+    @field_validator(
+        "admin_token", "app_secret", "metrics_token", "twilio_auth_token", "gmail_client_secret", "gmail_refresh_token"
+    )
     @classmethod
     def refuse_blank(cls, secret: SecretStr | None) -> SecretStr | None:
         if secret is not None and not secret.get_secret_value().strip():
@@ -199,8 +202,33 @@ class Settings(BaseModel):
 
     @property
     def has_gmail(self) -> bool:
-        """Whether the Gmail channel has all it needs."""
-        return not list_unset(self, GMAIL_NEEDS)
+        """Whether the Gmail channel has all it needs. Push is not needed: the mailbox is polled."""
+        return self.gmail_account is not None
+
+    @property
+    def gmail_account(self) -> GmailAccount | None:
+        """Our side at Google; None while a part of it is unset."""
+        client_id, client_secret = self.gmail_client_id, self.gmail_client_secret
+        address, refresh_token = self.gmail_address, self.gmail_refresh_token
+        if client_id is None or client_secret is None or address is None or refresh_token is None:
+            return None
+        return GmailAccount(
+            address=address.lower(),
+            client_id=client_id,
+            client_secret=client_secret.get_secret_value(),
+            refresh_token=refresh_token.get_secret_value(),
+            token_uri=self.gmail_token_uri,
+            api_endpoint=self.gmail_api_endpoint,
+        )
+
+    @property
+    def gmail_push(self) -> GmailPush | None:
+        """How Google tells us of new mail; None while it does not, or while there is no mailbox to read."""
+        topic, service_account = self.gmail_pubsub_topic, self.gmail_pubsub_service_account
+        if topic is None or service_account is None or not self.has_gmail:
+            return None
+        audience = self.gmail_pubsub_audience or f"{self.public_base_url}/webhooks/gmail"
+        return GmailPush(topic, audience, service_account, self.google_certs_url)
 
     @property
     def has_whatsapp(self) -> bool:
@@ -259,42 +287,3 @@ def explain(error: ValidationError) -> str:
         case _:
             wanted = first["msg"].replace("Input should", "must").replace("String should", "must")
     return f"{name}: {wanted}"
-
-
-GMAIL_NEEDS = ("gmail_address", "gmail_client_id", "gmail_client_secret", "gmail_refresh_token")
-WHATSAPP_NEEDS = ("twilio_account_sid", "twilio_auth_token", "twilio_whatsapp_from", "app_secret")
-
-
-def list_unset(settings: Settings, names: tuple[str, ...]) -> list[str]:
-    """Those of the named settings that are unset, as environment variables."""
-    return [name.upper() for name in names if getattr(settings, name) is None]
-
-
-def missing(settings: Settings) -> list[str]:
-    """What is off and which setting would turn it on, and what is doubtful, one line each."""
-    return [*list_off(settings), *list_doubts(settings)]
-
-
-def list_doubts(settings: Settings) -> list[str]:
-    """What is set and may not do what was meant, one line each."""
-    lines: list[str] = []
-    if settings.has_whatsapp and urlsplit(settings.public_base_url).hostname in ("localhost", "127.0.0.1", "::1"):
-        lines.append(f"{settings.public_base_url} is a local address: Twilio reaches it only from this machine")
-    if len(list_unset(settings, GMAIL_NEEDS)) < len(GMAIL_NEEDS):
-        lines.append("this version has no Gmail channel: what is set for it does nothing")
-    return lines
-
-
-def list_off(settings: Settings) -> list[str]:
-    """What is off and which setting would turn it on, one line each. A channel that has no code yet is not named."""
-    unset = list_unset(settings, WHATSAPP_NEEDS)
-    lines = [f"WhatsApp is off: set {', '.join(unset)}"] if unset else []
-    if not settings.has_model:
-        unset = list_unset(settings, ("openai_api_key", "openai_model"))
-        lines.append(f"no model is set, the offline model answers: set {', '.join(unset)}")
-    unset = list_unset(settings, ("fallback_base_url", "fallback_model"))
-    if len(unset) == 1:
-        lines.append(f"the fallback model is off: set {', '.join(unset)}")
-    if settings.admin_token is None:
-        lines.append("the staff routes are closed: set ADMIN_TOKEN")
-    return lines

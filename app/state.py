@@ -8,6 +8,7 @@ from app.channel_rules import RulesBook
 from app.gathering import Gatherer
 from app.settings import Settings
 from app.wakeup import ReplyHub, Waker
+from channels.google_tokens import PushTokens
 from channels.whatsapp_webhooks import WhatsAppWebhooks
 from db.pool import Pool
 
@@ -23,6 +24,8 @@ class DeskState(TypedDict):
     rules: RulesBook
     whatsapp: WhatsAppWebhooks | None
     """None while its settings are incomplete: the channel is off."""
+    push_tokens: PushTokens | None
+    """None while Google does not tell us of new mail: the mailbox is polled, or the channel is off."""
 
 
 DeskRequest = Request[DeskState]

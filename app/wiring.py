@@ -5,7 +5,7 @@ import os
 import secrets
 import socket
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
@@ -27,14 +27,16 @@ from app.database import Database
 from app.settings import Settings, SettingsError
 from app.wakeup import Announcer
 from channels.base import Channel
+from channels.gmail import Gmail, open_gmail
 from channels.whatsapp import open_whatsapp
 from db.listen import listen
 from db.pool import Pool
 from db.queue import WORK_CHANNEL
 from worker.completer import Completer
 from worker.deliver import Deliver
-from worker.jobs.upkeep import IndexArticle, Sweep
-from worker.loop import Worker, WorkerSettings
+from worker.jobs.gmail_sync import GmailSync, GmailWatch, poll_mailbox
+from worker.jobs.upkeep import Drop, IndexArticle, Sweep
+from worker.loop import Handler, Worker, WorkerSettings
 from worker.schedule import run_schedule
 from worker.turn import TurnRunner
 
@@ -104,14 +106,18 @@ def open_agent(settings: Settings) -> Agent:
 @asynccontextmanager
 async def open_channels(settings: Settings) -> AsyncIterator[dict[str, Channel]]:
     """The vendors that replies are handed to, by channel; those whose settings are incomplete are left out."""
-    account = settings.whatsapp_account
-    if account is None:
-        yield {}
-        return
-    lag = timedelta(seconds=settings.twilio_index_lag_seconds)
-    status_url = partial(make_status_url, settings, "whatsapp")
-    async with open_whatsapp(account, status_url, api_base=settings.twilio_api_base, index_lag=lag) as whatsapp:
-        yield {whatsapp.name: whatsapp}
+    async with AsyncExitStack() as stack:
+        channels: list[Channel] = []
+        if settings.whatsapp_account is not None:
+            lag = timedelta(seconds=settings.twilio_index_lag_seconds)
+            status_url = partial(make_status_url, settings, "whatsapp")
+            opened = open_whatsapp(
+                settings.whatsapp_account, status_url, api_base=settings.twilio_api_base, index_lag=lag
+            )
+            channels.append(await stack.enter_async_context(opened))
+        if settings.gmail_account is not None:
+            channels.append(await stack.enter_async_context(open_gmail(settings.gmail_account, settings.company_name)))
+        yield {channel.name: channel for channel in channels}
 
 
 def make_turn_runner(
@@ -153,6 +159,7 @@ def make_worker(
             "deliver": Deliver(pool, channels, settings.ticket_prefix, lease),
             "index_article": IndexArticle(pool, completer, agent.embedder),
             "sweep": Sweep(pool, completer),
+            **make_mail_handlers(settings, pool, completer, channels.get("gmail")),
         },
         settings=WorkerSettings(
             name=f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(2)}",
@@ -166,7 +173,23 @@ def make_worker(
         partial(run_schedule, pool),
         announcer.flush_at_the_end,
     )
+    if "gmail" in channels:
+        worker.side_tasks += (partial(poll_mailbox, pool, timedelta(seconds=settings.gmail_poll_seconds)),)
     return worker
+
+
+def make_mail_handlers(
+    settings: Settings, pool: Pool, completer: Completer, gmail: Channel | None
+) -> Mapping[str, Handler]:
+    """What reads the mailbox and keeps Google telling us of it; without one, what was queued for it is dropped."""
+    if not isinstance(gmail, Gmail):
+        return dict.fromkeys(("gmail_sync", "gmail_watch"), Drop(pool, completer))
+    quiet = timedelta(seconds=settings.debounce_seconds_email)
+    push = settings.gmail_push
+    return {
+        "gmail_sync": GmailSync(pool, completer, gmail.api, quiet, settings.ticket_prefix),
+        "gmail_watch": GmailWatch(pool, completer, gmail.api, push.topic if push else None),
+    }
 
 
 @asynccontextmanager

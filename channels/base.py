@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol
 from uuid import UUID
 
-from db.errors import PermanentFailure, RetryLater
+from db.errors import DeskError, PermanentFailure, RetryLater
 
 PAYLOAD_VERSION = 1
 NEWER_CODE = timedelta(seconds=30)
@@ -90,10 +90,26 @@ class OutgoingMessage:
     """External id of the customer's newest message."""
     known_ids: tuple[str, ...] = ()
     """The vendor's ids of the same words sent to this customer before: finding one of them proves nothing."""
+    author: str = "agent"
+    """agent or person."""
+    reference: str | None = None
+    """Of the conversation's ticket."""
+    mail_thread: str | None = None
+    """Gmail's id of the thread the customer wrote in last."""
+    references: tuple[str, ...] = ()
+    """The mails of the conversation, oldest first: Message-IDs of theirs, tokens of ours."""
+
+
+class InvalidSignature(DeskError):
+    """Not from the vendor, or not meant for us. The reason is for the log; strangers are told nothing."""
 
 
 class NotSent(RetryLater):
     """The vendor surely has not taken the message: no connection was made, or it said so. Try again after `delay`."""
+
+
+class ChannelOff(NotSent):
+    """Nothing can be sent here until somebody mends it or turns it on: no try counts meanwhile."""
 
 
 class Refused(PermanentFailure):

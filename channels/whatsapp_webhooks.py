@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl
 from twilio.request_validator import RequestValidator
 
 from channels.base import PAYLOAD_VERSION
+from channels.base import InvalidSignature as InvalidSignature
 from db.errors import DeskError
 
 PREFIX = "whatsapp:"
@@ -28,10 +29,6 @@ STATUSES = {
 }  # fmt: skip
 """Twilio's words to ours."""
 MEDIA = {"image": "[image]", "audio": "[voice message]", "video": "[video]"}
-
-
-class InvalidSignature(DeskError):
-    """Not from Twilio, or not meant for us. The reason is for the log; strangers are told nothing."""
 
 
 class UnreadableWebhook(DeskError):

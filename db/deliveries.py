@@ -43,7 +43,7 @@ async def begin_delivery(
     message = row["message"]
     if row["act"] in ("send", "look_up", "park"):
         message |= {name: UUID(message[name]) for name in ("id", "token")}
-        message["known_ids"] = tuple(message["known_ids"])
+        message |= {name: tuple(message[name]) for name in ("known_ids", "references")}
         message["first_try_at"] = datetime.fromisoformat(message["first_try_at"])
     last, first = (timedelta(milliseconds=row[name] or 0) for name in ("tried_ms_ago", "first_tried_ms_ago"))
     return Delivery(row["act"], last, first, message)

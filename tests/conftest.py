@@ -1,6 +1,8 @@
-"""A real Postgres for every test that asks for one: a database per test, copied from a migrated template."""
+"""A real Postgres for every test that asks for one: a database per test, copied from a migrated template.
+And a Gmail, whose emulator starts once per test process."""
 
 import asyncio
+import os
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Iterator
@@ -12,6 +14,8 @@ import pytest
 from app.embedded import open_embedded
 from db.migrate import migrate
 from db.pool import Connection, Pool, open_connection, open_pool
+from tests.stand_ins.gmail import Gmail, running_gmail
+from tests.stand_ins.gmail_emulator import Emulator, NotInstalled, install, running_emulator
 
 
 @pytest.fixture(scope="session")
@@ -69,3 +73,23 @@ async def pool(database_url: str) -> AsyncIterator[Pool]:
 async def conn(pool: Pool) -> AsyncIterator[Connection]:
     async with pool.acquire() as connection:
         yield connection
+
+
+@pytest.fixture(scope="session")
+def gmail_emulator() -> Iterator[Emulator]:
+    """The emulator of this test process. Without Node the test is skipped, unless REQUIRE_NODE is set."""
+    try:
+        install()
+    except NotInstalled as error:
+        if "REQUIRE_NODE" in os.environ:
+            raise
+        pytest.skip(str(error))
+    with running_emulator() as emulator:
+        yield emulator
+
+
+@pytest.fixture
+async def gmail(gmail_emulator: Emulator) -> AsyncIterator[Gmail]:
+    """An empty mailbox of this test's own."""
+    async with running_gmail(gmail_emulator) as mailbox:
+        yield mailbox

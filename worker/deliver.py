@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import NoReturn
 from uuid import UUID
 
-from channels.base import Channel, NotSent, OutgoingMessage, Refused
+from channels.base import Channel, ChannelOff, NotSent, OutgoingMessage, Refused
 from db import deliveries, queue
 from db.deliveries import Absence, Delivery, Outcome
 from db.errors import LeaseLost, PermanentFailure, RetryLater
@@ -22,10 +22,6 @@ SEND_SECONDS = 20.0
 LOOK_AGAIN = timedelta(seconds=5)
 """A report of the vendor may settle a try in doubt before its index has caught up: look now and then."""
 CHANNEL_OFF = timedelta(minutes=1)
-
-
-class ChannelOff(NotSent):
-    """The team has turned the channel off: no try counts until it is on again."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,10 @@ from typing import Literal
 from pydantic import SecretStr
 
 from app.database import Database, find_database
-from app.settings import Settings, list_doubts, list_off
-from db.errors import SchemaMismatch
+from app.settings import Settings
+from app.shortfalls import list_doubts, list_off
+from channels.gmail_api import GmailAccount, GrantExpired, open_gmail_api
+from db.errors import DeskError, SchemaMismatch
 from db.health import (
     REFUSED,
     find_schema_version,
@@ -41,6 +43,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 async def run(_: argparse.Namespace, settings: Settings) -> int:
     """Print a line for each finding."""
     findings = list(check_settings(settings))
+    if settings.gmail_account is not None:
+        findings += [finding async for finding in check_gmail(settings, settings.gmail_account)]
     async with find_database(settings) as database:
         findings += [finding async for finding in check_database(settings, database)]
     for finding in findings:
@@ -65,6 +69,26 @@ def check_settings(settings: Settings) -> Iterator[Finding]:
         yield Finding("ok", f"the model is {settings.openai_model}")
     yield from (Finding("off", line) for line in list_off(settings) if not line.startswith("the staff routes"))
     yield from (Finding("warn", line) for line in list_doubts(settings))
+
+
+async def check_gmail(settings: Settings, account: GmailAccount) -> AsyncIterator[Finding]:
+    """Whether Google lets us into the mailbox, and into the right one."""
+    try:
+        async with open_gmail_api(account, threads=1) as gmail:
+            profile = await gmail.load_profile()
+    except GrantExpired as error:
+        yield Finding("bad", str(error))
+        return
+    except DeskError as error:
+        yield Finding("warn", f"the mailbox {account.address} cannot be asked now ({error})")
+        return
+    if profile.address != account.address:
+        yield Finding("bad", f"Google lets us into {profile.address}, but GMAIL_ADDRESS is {account.address}")
+        return
+    told = ", and when Google tells us of new mail" if settings.gmail_push else ""
+    yield Finding("ok", f"the mailbox {account.address} is read every {settings.gmail_poll_seconds} s{told}")
+    if settings.gmail_push is None:
+        yield Finding("off", "mail is noticed sooner once Google tells us of it: docs/channels/gmail.md, Pub/Sub")
 
 
 async def check_database(settings: Settings, database: Database) -> AsyncIterator[Finding]:

@@ -10,7 +10,8 @@ from app.database import Database, find_database
 from app.knowledge_files import SAMPLE_COMPANY, import_files
 from app.main import create_app, serve
 from app.secrets_file import fill_in_secrets
-from app.settings import Settings, SettingsError, missing
+from app.settings import Settings, SettingsError
+from app.shortfalls import missing
 from app.stop import stop_on_signals
 from app.wiring import make_worker, open_agent, open_channels, running_worker
 from db import knowledge

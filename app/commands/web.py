@@ -6,7 +6,8 @@ import logging
 from app.collector import spare_collector
 from app.database import find_database
 from app.main import create_app, serve
-from app.settings import Settings, missing
+from app.settings import Settings
+from app.shortfalls import missing
 from app.stop import stop_on_signals
 from db.migrate import check_schema
 from db.pool import UNAVAILABLE, acquire, open_pool

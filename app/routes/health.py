@@ -8,7 +8,8 @@ from starlette.responses import Response
 
 from app.access import public, staff
 from app.rendering import JsonResponse
-from app.settings import Settings, missing
+from app.settings import Settings
+from app.shortfalls import missing
 from app.state import DeskRequest
 from db.health import (
     ChannelState,
@@ -83,7 +84,7 @@ async def describe_desk(conn: Connection, settings: Settings) -> dict[str, Any]:
 def describe_channels(settings: Settings, channels: list[ChannelState]) -> dict[str, Any]:
     """Each channel: whether it has its settings, and what the team configured, null before its first start."""
     known = {channel.channel: asdict(channel) for channel in channels}
-    complete = {"web": True, "gmail": False, "whatsapp": settings.has_whatsapp}  # Gmail has no code yet
+    complete = {"web": True, "gmail": settings.has_gmail, "whatsapp": settings.has_whatsapp}
     return {
         name: {"is_on": is_complete and known.get(name, {}).get("is_on", True), "is_complete": is_complete}
         | {"config": known.get(name)}

@@ -41,6 +41,15 @@ begin
                      order by i.value = talk.thread_key desc, i.proven_at desc nulls last limit 1), talk.thread_key),
     'in_reply_to', (select b.external_id from messages b where b.conversation_id = talk.id and b.direction = 'inbound'
                      order by b.sent_at desc, b.id desc limit 1),
+    'author', m.author, 'reference', (select t.reference from tickets t where t.conversation_id = talk.id order by t.created_at desc limit 1),
+    'mail_thread', (select x.thread_id from mails x where x.thread_key = talk.thread_key and m.channel = 'gmail' and x.verdict in ('customer', 'late')
+                     order by x.arrived_at desc limit 1),
+    'references', (select coalesce(jsonb_agg(r.reference order by r.at), '[]') from (
+        select x.message_id as reference, x.arrived_at as at from mails x where x.thread_key = talk.thread_key and x.message_id is not null
+           and m.channel = 'gmail' and x.verdict in ('customer', 'late', 'person')
+        union all select o.idempotency_token::text, o.sent_at from messages o where o.conversation_id = talk.id and m.channel = 'gmail'
+           and o.direction = 'outbound' and o.id <> m.id and o.delivery in ('sent', 'delivered', 'read')
+           and not exists (select from mails y where y.id = o.vendor_id and y.verdict = 'person')) r),
     'known_ids', (select coalesce(jsonb_agg(o.vendor_id), '[]') from messages o
                    where o.conversation_id = talk.id and o.id <> m.id and o.vendor_id is not null and o.body = m.body)));
 end $$;

@@ -98,11 +98,13 @@ declare config channel_configs; domain text;
 begin
   select * into config from channel_configs where channel = talk.channel;
   if win_quota('replies:' || talk.id, config.replies_per_thread, config.replies_window) is not null then return false; end if;
+  if config.replies_per_address is not null and talk.customer_id is not null
+     and win_quota('replies:' || talk.channel || ':' || talk.customer_id, config.replies_per_address, interval '1 day') is not null then return false; end if;
   if config.replies_per_domain is null then return true; end if;
   select split_part(value, '@', 2) into domain from customer_identifiers where customer_id = talk.customer_id and kind = 'email' limit 1;
   return domain is null or win_quota('replies:' || talk.channel || ':' || domain, config.replies_per_domain, config.replies_window) is null;
 end $$;
-comment on function win_reply(conversations) is 'The loop brake: whether the agent may reply once more in this conversation, and to this mail domain.';
+comment on function win_reply(conversations) is 'The loop brake: whether the agent may reply once more in this conversation, to this customer, and to this mail domain.';
 
 create or replace function spent_on(about text) returns double precision language sql stable as $$
   select coalesce((select level from quotas where key = 'spend:' || to_char(now() at time zone 'UTC', 'YYYY-MM-DD') || about), 0)

@@ -269,6 +269,18 @@ with sessions as (
   select 'watch_ends', g.channel, 1, g.watch_expires_at - interval '48 hours', format('The watch of %s ends %s and was not renewed.', g.channel, date_trunc('second', g.watch_expires_at)),
          'A worker renews it every day: look for errors of the channel in its log, and at its credentials.'
     from channel_configs g where g.is_on and g.watch_expires_at < now() + interval '48 hours'
+  union all
+  select 'channel_red', g.channel, 1, g.red_since, format('%s refuses us since %s: %s', g.channel, date_trunc('second', g.red_since), g.red_reason),
+         'Nothing is read or sent there meanwhile, and nothing is lost; it goes on by itself once this is mended.'
+    from channel_configs g where g.is_on and g.red_since is not null
+  union all
+  select 'channel_unread', g.channel, extract(epoch from now() - g.synced_at), g.synced_at, format('%s was last read to its end %s.', g.channel, date_trunc('second', g.synced_at)),
+         'A worker reads it every few minutes (GMAIL_POLL_SECONDS): look whether one runs, and for errors of gmail_sync in its log.'
+    from channel_configs g where g.is_on and g.synced_at is not null
+  union all
+  select 'mail_parked', 'gmail', count(*), min(x.arrived_at), format('Mails that could not be read: %s, the latest: %s.', count(*), (array_agg(x.why order by x.arrived_at desc))[1]),
+         'Nobody answers them. select id, arrived_at, why from mails where verdict = ''parked''; look at them in Gmail, answer there, and then: update mails set verdict = ''person'' where id = ...'
+    from mails x where x.verdict = 'parked' having count(*) > 0
 )
 select m.alarm, m.about, coalesce(m.value >= l.person_from, false) as needs_person, m.since, nullif(m.value, 'infinity')::float8 as value, l.unit,
        m.detail, m.what_to_do

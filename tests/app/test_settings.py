@@ -2,7 +2,8 @@ import inspect
 
 import pytest
 
-from app.settings import Settings, SettingsError, list_doubts, list_off, missing, read_settings
+from app.settings import Settings, SettingsError, read_settings
+from app.shortfalls import list_doubts, list_off, missing
 
 
 def test_everything_has_a_default_but_no_secret_does() -> None:
@@ -28,7 +29,13 @@ def test_everything_has_a_default_but_no_secret_does() -> None:
         ("LOG_LEVEL", "hidden"),
         ("TWILIO_ACCOUNT_SID", "hidden"),
         ("TWILIO_WHATSAPP_FROM", "hidden"),
+        ("GMAIL_ADDRESS", "hidden"),
         ("GMAIL_PUBSUB_TOPIC", "hidden"),
+        ("GMAIL_PUBSUB_SERVICE_ACCOUNT", "hidden"),
+        ("GMAIL_API_ENDPOINT", "hidden"),
+        ("GMAIL_TOKEN_URI", "hidden"),
+        ("GOOGLE_CERTS_URL", "hidden"),
+        ("GMAIL_POLL_SECONDS", "7"),
         ("WORKER_CONCURRENCY", "1.5"),
         ("TICKET_PREFIX", "hidden"),
         ("POLL_SECONDS", "0.001"),
@@ -72,13 +79,19 @@ def test_start_says_which_setting_a_channel_lacks() -> None:
     assert any("OPENAI_MODEL" in line for line in lines)
 
 
+GMAIL = {
+    "GMAIL_ADDRESS": "help@tidefern.example", "GMAIL_CLIENT_ID": "c", "GMAIL_CLIENT_SECRET": "s",
+    "GMAIL_REFRESH_TOKEN": "r",
+}  # fmt: skip
+
+
 def test_nothing_is_missing_once_all_is_set() -> None:
     settings = read_settings(
         {
             "ADMIN_TOKEN": "t", "OPENAI_BASE_URL": "http://m", "OPENAI_MODEL": "m",
             "TWILIO_ACCOUNT_SID": "AC1", "TWILIO_AUTH_TOKEN": "t", "TWILIO_WHATSAPP_FROM": "whatsapp:+14155238886",
             "PUBLIC_BASE_URL": "https://desk.example.com", "APP_SECRET": "s",
-        }
+        } | GMAIL
     )  # fmt: skip
     assert missing(settings) == []
     assert settings.whatsapp_account is not None
@@ -100,11 +113,48 @@ def test_address_that_twilio_reaches_only_from_here_is_a_doubt_and_turns_nothing
     assert doubt not in list_off(settings)
 
 
-def test_nobody_is_told_to_set_up_a_channel_that_has_no_code_yet() -> None:
-    assert not any("GMAIL" in line for line in missing(read_settings({})))
-    assert list_doubts(read_settings({"GMAIL_ADDRESS": "a@b.co"})) == [
-        "this version has no Gmail channel: what is set for it does nothing"
-    ]
+PUSH = {"GMAIL_PUBSUB_TOPIC": "projects/p/topics/t", "GMAIL_PUBSUB_SERVICE_ACCOUNT": "push@p.example"}
+
+
+def test_gmail_is_set_up_one_step_after_the_other() -> None:
+    [line] = [line for line in missing(read_settings({})) if "Gmail" in line]
+    assert line.startswith("Gmail is off: set GMAIL_ADDRESS, GMAIL_CLIENT_ID, GMAIL_CLIENT_SECRET, docs/channels/gmail")
+    [line] = [line for line in missing(read_settings(GMAIL | {"GMAIL_REFRESH_TOKEN": ""})) if "Gmail" in line]
+    assert line == "Gmail is off: run python -m app gmail auth, which makes GMAIL_REFRESH_TOKEN"
+
+
+@pytest.mark.parametrize("unset", list(GMAIL))
+def test_gmail_is_off_while_a_part_of_it_is_unset(unset: str) -> None:
+    settings = read_settings(GMAIL | PUSH | {unset: ""})
+    assert not settings.has_gmail
+    assert settings.gmail_account is None
+    assert settings.gmail_push is None
+
+
+def test_gmail_needs_no_push() -> None:
+    settings = read_settings(GMAIL | {"GMAIL_ADDRESS": "Help@Tidefern.example"})
+    assert settings.gmail_push is None
+    assert settings.gmail_account is not None
+    assert settings.gmail_account.address == "help@tidefern.example"
+    assert not any("Gmail" in line or "Google" in line for line in missing(settings))
+
+
+@pytest.mark.parametrize("unset", list(PUSH))
+def test_half_of_push_is_a_doubt_and_turns_nothing_off(unset: str) -> None:
+    settings = read_settings(GMAIL | PUSH | {unset: ""})
+    assert settings.has_gmail
+    assert settings.gmail_push is None
+    assert list_doubts(settings) == [f"Google does not tell us of new mail, we look for it ourselves: set {unset} too"]
+
+
+def test_push_names_our_address_as_its_audience_unless_told_otherwise() -> None:
+    settings = read_settings(GMAIL | PUSH | {"PUBLIC_BASE_URL": "https://desk.example.com/"})
+    assert settings.gmail_push is not None
+    assert settings.gmail_push.audience == "https://desk.example.com/webhooks/gmail"
+    settings = read_settings(GMAIL | PUSH | {"GMAIL_PUBSUB_AUDIENCE": "Desk"})
+    assert settings.gmail_push is not None
+    assert settings.gmail_push.audience == "Desk"
+    assert list_doubts(settings) == ["http://localhost:8000 is not https: Google cannot tell us of new mail there"]
 
 
 @pytest.mark.parametrize("unset", list(WHATSAPP))

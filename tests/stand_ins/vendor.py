@@ -57,16 +57,7 @@ class Vendor:
             Route("/knobs", self.show_knobs),
             Route("/knobs", self.turn_knobs, methods=["PATCH"]),
         ]
-        app = Starlette(routes=[*make_routes(self.desk), *own])
-
-        async def with_transport(scope: Scope, receive: Receive, send: Send) -> None:
-            if scope["type"] == "http":
-                # the only way to the socket, for answers that never come
-                scope["transport"] = send.__self__.transport  # type: ignore[attr-defined]
-            with contextlib.suppress(ClientDisconnect):  # a client that is killed in the middle of a request
-                await app(scope, receive, send)
-
-        return with_transport
+        return with_transport(Starlette(routes=[*make_routes(self.desk), *own]))
 
     async def show_journal(self, request: Request) -> Response:
         """GET /journal?since=N: what was accepted from number N on, and the counts."""
@@ -87,6 +78,18 @@ class Vendor:
         """PATCH /knobs: those named are set, the others stay."""
         turn(self.knobs, await request.json())
         return JSONResponse(asdict(self.knobs))
+
+
+def with_transport(app: ASGIApp) -> ASGIApp:
+    """The application with scope["transport"], the only way to the socket, for answers that never come."""
+
+    async def serve(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            scope["transport"] = send.__self__.transport  # type: ignore[attr-defined]
+        with contextlib.suppress(ClientDisconnect):  # a client that is killed in the middle of a request
+            await app(scope, receive, send)
+
+    return serve
 
 
 def turn(knobs: Knobs, values: dict[str, Any]) -> None:
@@ -113,22 +116,31 @@ def make_server(app: ASGIApp) -> Server:
 
 
 @contextlib.asynccontextmanager
+async def serving(app: ASGIApp) -> AsyncIterator[str]:
+    """The application on a free port of this machine, for the length of the block. Yields its origin."""
+    with socket.create_server(("127.0.0.1", 0), backlog=2048) as listener:
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # else every answer waits 40 ms for its body
+        server = make_server(app)
+        task = asyncio.create_task(server.serve(sockets=[listener]))
+        while not server.started and not task.done():
+            await asyncio.sleep(0.005)
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            server.should_exit = True
+            await task
+
+
+@contextlib.asynccontextmanager
 async def running_vendor(*, seed: int = 1, knobs: Knobs | None = None) -> AsyncIterator[Vendor]:
     """A vendor on a free port of this machine, for the length of the block."""
     vendor = Vendor(seed=seed, knobs=knobs)
-    with socket.create_server(("127.0.0.1", 0), backlog=2048) as listener:
-        vendor.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        server = make_server(vendor.make_app())
-        serving = asyncio.create_task(server.serve(sockets=[listener]))
-        while not server.started and not serving.done():
-            await asyncio.sleep(0.005)
+    async with serving(vendor.make_app()) as vendor.url:
         try:
             yield vendor
         finally:
             vendor.gate.open(forget=True)
             await vendor.reports.stop()
-            server.should_exit = True
-            await serving
 
 
 def main() -> None:

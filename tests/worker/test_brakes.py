@@ -83,3 +83,17 @@ async def test_a_conversation_that_has_cost_its_budget_is_answered_by_the_last_m
     assert dear.requests == []
     assert (await list_replies(conn, reference))[-1] == "Hello again."
     assert await conn.fetchval("select count(*) from quotas where key like 'spend:%'") == 2
+
+
+async def test_one_customer_gets_only_so_many_replies_a_day_over_all_their_conversations(
+    pool: Pool, conn: Connection
+) -> None:
+    await conn.execute("update channel_configs set replies_per_address = 2")
+    references = []
+    for _ in range(3):
+        references.append(await submit(conn, "Your message was received."))
+        await make_runner(pool, ScriptedModel([reply_with("Received.")])).run(await claim_one(pool))
+    told = [await list_replies(conn, reference) for reference in references]
+    assert told[:2] == [["Received."]] * 2
+    assert told[2] != ["Received."]
+    assert await conn.fetchval("select handler from conversations order by created_at desc limit 1") == "human"

@@ -28,6 +28,14 @@ class Upkeep:
 
 
 @dataclass(frozen=True, slots=True)
+class Drop(Upkeep):
+    """For work of a channel that is not set up here."""
+
+    async def run(self, lane: ClaimedLane) -> None:
+        await self.completer.finish(lane)
+
+
+@dataclass(frozen=True, slots=True)
 class Sweep(Upkeep):
     """Forgets what no longer matters: idle lanes, old quotas, silent workers."""
 

@@ -1,0 +1,67 @@
+"""Replies through Gmail, in two phases: a draft that is still there was not sent, one that is gone was."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+
+from channels.base import KeepDraft, OutgoingMessage
+from channels.gmail_api import DraftGone, GmailAccount, GmailApi, ThreadGone, open_gmail_api
+from channels.mail_threads import make_message_id
+from channels.mail_writing import write_mail
+
+
+@dataclass(frozen=True, slots=True)
+class Gmail:
+    """One mailbox as a channel."""
+
+    api: GmailApi
+    company: str
+    name: str = "gmail"
+    index_lag: timedelta | None = timedelta(0)
+    absence_is_proof: bool = True
+
+    @property
+    def address(self) -> str:
+        return self.api.account.address
+
+    def split(self, body: str) -> list[str]:
+        """A mail is as long as it has to be."""
+        return [body]
+
+    async def send(self, message: OutgoingMessage, keep_draft: KeepDraft) -> str:
+        """The id of the message in Gmail. Raises NotSent, Refused; anything else leaves open whether it went."""
+        draft_id = message.draft_id or await self.make_draft(message)
+        if message.draft_id is None:
+            await keep_draft(draft_id)
+        try:
+            return await self.api.send_draft(draft_id)
+        except DraftGone:
+            if found := await self.find_sent(message):
+                return found
+            raise
+
+    async def make_draft(self, message: OutgoingMessage) -> str:
+        raw = write_mail(message, sender=self.address, company=self.company)
+        try:
+            return await self.api.create_draft(raw, message.mail_thread)
+        except ThreadGone:
+            return await self.api.create_draft(raw, None)
+
+    async def look_up(self, message: OutgoingMessage) -> str | None:
+        """The id of a message whose try has no outcome; None when it surely was not sent."""
+        if message.draft_id is None:  # it is sent only after its draft was kept
+            return None
+        if await self.api.has_draft(message.draft_id):
+            return None
+        return await self.find_sent(message) or f"draft-{message.draft_id}"
+
+    async def find_sent(self, message: OutgoingMessage) -> str | None:
+        return await self.api.find_sent(make_message_id(message.token, self.address.rpartition("@")[2]))
+
+
+@asynccontextmanager
+async def open_gmail(account: GmailAccount, company: str) -> AsyncIterator[Gmail]:
+    """The channel with its threads and connections, for the length of a worker."""
+    async with open_gmail_api(account) as api:
+        yield Gmail(api, company)

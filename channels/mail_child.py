@@ -1,0 +1,48 @@
+"""Reads one mail in a process of its own: python -m channels.mail_child, parts on stdin, lines of JSON on stdout.
+
+The first line is the mail, each further one [place, text] of a PDF, so that who has waited long enough keeps what
+there is. The process has no environment, little memory and little time.
+"""
+
+import json
+import pickle
+import resource
+import sys
+from dataclasses import asdict
+
+from channels.attachments import read_pdfs
+from channels.mail_parts import Part
+from channels.mail_reading import read_mail
+
+MEMORY = 128_000_000  # bytes of address space, so that what is resident stays below
+TOO_MUCH = 3  # exit code
+CPU_SECONDS = 2  # for a child whose parent died before its clock ran out
+
+
+def main() -> None:
+    """Read, and write each result as soon as it is known."""
+    limit(resource.RLIMIT_AS, MEMORY)
+    limit(resource.RLIMIT_CPU, CPU_SECONDS)
+    limit(resource.RLIMIT_CORE, 0)
+    part: Part = pickle.loads(sys.stdin.buffer.read())  # noqa: S301 (our parent wrote it)
+    try:
+        write(asdict(read_mail(part)))
+        for place, text in read_pdfs(part):
+            write([place, text])
+    except MemoryError:
+        sys.exit(TOO_MUCH)
+
+
+def limit(kind: int, bound: int) -> None:
+    try:
+        resource.setrlimit(kind, (bound, bound))
+    except (ValueError, OSError):  # macOS has no such limit on memory; the clock remains
+        return
+
+
+def write(found: object) -> None:
+    print(json.dumps(found, default=lambda time: time.isoformat()), flush=True)  # noqa: T201 (stdout is a pipe)
+
+
+if __name__ == "__main__":
+    main()

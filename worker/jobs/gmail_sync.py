@@ -1,0 +1,127 @@
+"""The mailbox -> rows. A notification is only a hint; the cursor moves in the commit of what was stored."""
+
+import asyncio
+import logging
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from channels.gmail_api import GmailApi, GrantExpired, HistoryGone, RawMail
+from channels.gmail_intake import is_skipped, read_incoming
+from channels.mail_senders import OwnMail
+from db import mails, queue
+from db.errors import NotFound
+from db.mails import Mailbox, MailRow
+from db.pool import UNAVAILABLE, Pool, acquire
+from db.queue import ClaimedLane
+from worker.jobs.upkeep import Upkeep
+
+log = logging.getLogger(__name__)
+
+BATCH = 10  # mails that are stored together
+BATCH_BYTES = 20_000_000
+RESYNC_LIMIT = 1_000  # mails read again when Gmail has forgotten where we were
+OVERLAP = timedelta(days=1)
+"""How much further back than the last reading that begins."""
+
+
+@dataclass(frozen=True, slots=True)
+class GmailSync(Upkeep):
+    """Reads what is new in one mailbox."""
+
+    api: GmailApi
+    quiet: timedelta
+    """How long a customer must be quiet before a burst is answered as one."""
+    ticket_prefix: str
+
+    async def run(self, lane: ClaimedLane) -> None:
+        """Read to the end of the history. Where Google lets nobody in, the channel is red until a poll succeeds."""
+        try:
+            await self.sync()
+        except GrantExpired as error:
+            log.error("the mailbox is closed to us", extra={"reason": str(error)})
+            async with acquire(self.pool) as conn:
+                await mails.turn_red(conn, str(error))
+        await self.completer.finish(lane)
+
+    async def sync(self) -> None:
+        async with acquire(self.pool) as conn:
+            box = await mails.load_mailbox(conn)
+        if not box.is_on:
+            return
+        if box.cursor is None:  # what was there before us is not ours to answer
+            profile = await self.api.load_profile()
+            await self.store(box, [], profile.history_id)
+            return
+        ids, reached = await self.list_new(box)
+        found: list[MailRow] = []
+        for gmail_id in ids:  # one at a time: ten large ones are more than a small machine holds
+            if mail := await self.read(box, gmail_id):
+                found.append(mail)
+            if len(found) == BATCH or sum(len(mail.raw) for mail in found) > BATCH_BYTES:
+                await self.store(box, found, None)
+                found = []
+        await self.store(box, found, reached)
+
+    async def list_new(self, box: Mailbox) -> tuple[list[str], str]:
+        """Gmail's ids of what is not stored yet, oldest first, and how far that reaches."""
+        try:
+            history = await self.api.list_history(box.cursor or "")
+            ids, reached = history.added, history.history_id
+        except HistoryGone:
+            reached = (await self.api.load_profile()).history_id  # first: what comes meanwhile is read next time
+            recent = await self.api.list_since((box.synced_at or datetime.now(UTC)) - OVERLAP, RESYNC_LIMIT)
+            log.warning("gmail's history was gone", extra={"mails": len(recent.ids), "complete": recent.is_complete})
+            ids = recent.ids
+        async with acquire(self.pool) as conn:
+            known = await mails.list_known(conn, ids)
+        return [gmail_id for gmail_id in ids if gmail_id not in known], reached
+
+    async def read(self, box: Mailbox, gmail_id: str) -> MailRow | None:
+        """One mail and what it is; None for one that is gone, or that nobody has sent yet."""
+        try:
+            raw = await self.api.load_raw(gmail_id)
+        except NotFound:
+            return None
+        return None if is_skipped(raw) else await asyncio.to_thread(self.judge, box, raw)
+
+    def judge(self, box: Mailbox, raw: RawMail) -> MailRow:
+        address = self.api.account.address
+        own = OwnMail(box.own_addresses | {address}, box.receivers, box.own_lists)
+        return read_incoming(raw, own, address.rpartition("@")[2], datetime.now(UTC))
+
+    async def store(self, box: Mailbox, found: list[MailRow], reached: str | None) -> None:
+        async with acquire(self.pool) as conn:
+            await mails.store_mails(
+                conn, found, quiet=self.quiet, quiet_cap=box.quiet_cap, prefix=self.ticket_prefix, reached=reached
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class GmailWatch(Upkeep):
+    """Has Google go on telling us of new mail, which it does for a week."""
+
+    api: GmailApi
+    topic: str | None
+    """None: the mailbox is only polled."""
+
+    async def run(self, lane: ClaimedLane) -> None:
+        """Renew the watch; an old one ends by itself."""
+        if self.topic is not None:
+            try:
+                watch = await self.api.watch(self.topic)
+                async with acquire(self.pool) as conn:
+                    await mails.keep_watch(conn, watch.expires_at)
+            except GrantExpired as error:  # the sync says so where everybody sees it
+                log.warning("the watch was not renewed", extra={"reason": str(error)})
+        await self.completer.finish(lane)
+
+
+async def poll_mailbox(pool: Pool, every: timedelta) -> None:
+    """Queue a reading now and then, for ever; all workers together queue one at a time."""
+    while True:
+        try:
+            async with acquire(pool) as conn:
+                await queue.add_work(conn, "job:gmail_sync", "gmail_sync", {}, dedupe_key="job:gmail_sync", priority=1)
+        except UNAVAILABLE as error:
+            log.warning("the mailbox is not polled", extra={"error": type(error).__name__})
+        await asyncio.sleep(every.total_seconds())
