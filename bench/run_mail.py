@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.ground import percentile
+from bench.mailbox import measure_history
 from bench.report import Report
 from channels.mime import Quarantined, parse_mail
 from tests.channels.hostile import HOSTILE
@@ -27,6 +28,7 @@ async def run(report: Report, *, quick: bool) -> None:
     """All mails of the tests; each hostile one in a process of its own. Linux only, which tells the memory of one."""
     await asyncio.to_thread(measure_fixtures, report, rounds=5 if quick else 40)
     await asyncio.to_thread(measure_hostile, report, tries=1 if quick else TRIES)
+    await measure_history(report, count=100 if quick else 1_000)
 
 
 def measure_fixtures(report: Report, *, rounds: int) -> None:

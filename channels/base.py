@@ -1,5 +1,6 @@
 """What every channel agrees on: how a message waits on the queue, how a reply is laid out, and how it is sent once."""
 
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -10,6 +11,8 @@ from db.errors import DeskError, PermanentFailure, RetryLater
 
 PAYLOAD_VERSION = 1
 NEWER_CODE = timedelta(seconds=30)
+NAME = re.compile(r"(?=.{1,40}$)[^\W\d_]+(?:['’-][^\W\d_]+)*")
+"""What may be called a name in a mail to whoever a stranger says they are: no address, no link."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +63,7 @@ def lay_out_reply(body: str, *, greeting: str, signature: str, customer_name: st
     `{name}` in the greeting is the first name; a greeting that needs one is left out when none is known.
     """
     first_name = (customer_name or "").split(" ")[0]
+    first_name = first_name if NAME.fullmatch(first_name) else ""
     if "{name}" in greeting and not first_name:
         greeting = ""
     return "\n\n".join(part for part in (greeting.replace("{name}", first_name), body, signature) if part)

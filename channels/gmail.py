@@ -9,6 +9,9 @@ from channels.base import KeepDraft, OutgoingMessage
 from channels.gmail_api import DraftGone, GmailAccount, GmailApi, ThreadGone, open_gmail_api
 from channels.mail_threads import make_message_id
 from channels.mail_writing import write_mail
+from db.errors import RetryLater
+
+LOOK_AGAIN = timedelta(seconds=30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +52,16 @@ class Gmail:
             return await self.api.create_draft(raw, None)
 
     async def look_up(self, message: OutgoingMessage) -> str | None:
-        """The id of a message whose try has no outcome; None when it surely was not sent."""
-        if message.draft_id is None:  # it is sent only after its draft was kept
-            return None
-        if await self.api.has_draft(message.draft_id):
-            return None
-        return await self.find_sent(message) or f"draft-{message.draft_id}"
+        """The id of a message whose try has no outcome; None when it surely was not sent.
+
+        Raises RetryLater while its draft is gone and it is not among what was sent: Gmail's index may be late, or a
+        person has deleted the draft. The mailbox's own history tells, or in the end a person must.
+        """
+        if message.draft_id is None or await self.api.has_draft(message.draft_id):
+            return None  # it is sent only after its draft was kept
+        if found := await self.find_sent(message):
+            return found
+        raise RetryLater("the draft is gone, and not yet seen among what was sent", delay=LOOK_AGAIN)
 
     async def find_sent(self, message: OutgoingMessage) -> str | None:
         return await self.api.find_sent(make_message_id(message.token, self.address.rpartition("@")[2]))

@@ -6,8 +6,9 @@ from uuid import UUID
 
 from channels.gmail_api import RawMail
 from channels.mail import Attachment, ParsedMail, Quarantined
+from channels.mail_robots import find_robot
 from channels.mail_senders import Judgement, OwnMail, judge_mail
-from channels.mail_threads import list_tokens, read_token
+from channels.mail_threads import list_tokens, read_id, read_token
 from channels.mime import parse_mail
 from db.mails import MailRow
 
@@ -17,9 +18,15 @@ SECOND_TRY = 10.0  # seconds
 MAX_BODY = 20_000  # characters an agent is shown of one mail
 MAX_FILE_TEXT = 4_000  # characters of each attachment
 MAX_SUBJECT = 200  # characters
-PLEASANTRY = "[mail without text]"
+NO_TEXT = "[mail without text]"
 
 Verdict = Literal["customer", "late", "robot", "bounce", "own", "person", "parked"]
+
+
+def park(gmail_id: str, why: str, now: datetime) -> MailRow:
+    """A mail of which there is nothing but its id."""
+    row = {"id": gmail_id, "thread_id": "", "message_id": None, "verdict": "parked", "why": why, "arrived_at": now}
+    return MailRow(row, None)
 
 
 def is_skipped(raw: RawMail) -> bool:
@@ -28,7 +35,7 @@ def is_skipped(raw: RawMail) -> bool:
 
 
 def read_incoming(raw: RawMail, own: OwnMail, domain: str, now: datetime) -> MailRow:
-    """What a mail is and says. Any mail at all; takes up to a second, so call it in a thread.
+    """What a mail is and says. Any mail at all; takes up to SECOND_TRY and one second more, so call it in a thread.
 
     domain: of our Message-IDs. now: aware.
     """
@@ -37,15 +44,20 @@ def read_incoming(raw: RawMail, own: OwnMail, domain: str, now: datetime) -> Mai
         mail = parse_mail(raw.raw, seconds=SECOND_TRY)
     base = {"id": raw.id, "thread_id": raw.thread_id, "arrived_at": raw.internal_date, "message_id": None, "tokens": []}
     if isinstance(mail, Quarantined):
-        verdict: Verdict = "person" if "SENT" in raw.label_ids else "parked"
-        return MailRow(base | {"verdict": verdict, "why": mail.reason, "body": PLEASANTRY, "to": []}, raw.raw)
-    base |= {"message_id": mail.message_id, "subject": mail.subject[:MAX_SUBJECT], "body": lay_out_mail(mail)}
+        verdict: Verdict = "own" if "SENT" in raw.label_ids else "parked"
+        return MailRow(base | {"verdict": verdict, "why": mail.reason}, raw.raw)
+    base |= {
+        "message_id": read_id(mail.message_id or ""),
+        "subject": mail.subject[:MAX_SUBJECT],
+        "body": lay_out_mail(mail),
+    }
     if "SENT" in raw.label_ids:
         return MailRow(base | describe_sent(mail, domain), raw.raw)
     judgement = judge_mail(mail, own)
     if "SPAM" in raw.label_ids:
         return MailRow(base | {"verdict": "robot", "why": "Gmail calls it spam"}, raw.raw)
-    tokens = [str(token) for token in list_tokens(mail, domain)]
+    about = read_token(mail.report.about or "", domain) if mail.report else None
+    tokens = [str(token) for token in (*list_tokens(mail, domain), about) if token]
     is_late = now - raw.internal_date > LATE_AFTER
     return MailRow(base | {"tokens": tokens} | describe_received(mail, judgement, is_late=is_late), raw.raw)
 
@@ -56,8 +68,10 @@ def describe_sent(mail: ParsedMail, domain: str) -> dict[str, Any]:
     token = token or read_outbox_id(mail)
     if token is not None:
         return {"verdict": "own", "why": "sent by us", "tokens": [str(token)]}
+    if sign := find_robot(mail, [], frozenset()):
+        return {"verdict": "own", "why": f"sent by a rule in Gmail: {sign}"}
     people = [address.address for address in (*mail.to, *mail.cc)]
-    return {"verdict": "person", "why": "typed in Gmail", "to": people, "body": mail.new_text or PLEASANTRY}
+    return {"verdict": "person", "why": "typed in Gmail", "to": people, "body": mail.new_text or NO_TEXT}
 
 
 def read_outbox_id(mail: ParsedMail) -> UUID | None:
@@ -77,6 +91,7 @@ def describe_received(mail: ParsedMail, judgement: Judgement, *, is_late: bool) 
             "why": judgement.why,
             "status": mail.report.status or "",
             "about": mail.report.about,
+            "recipient": (mail.report.recipient or "").lower(),
         }
     if judgement.kind != "customer":
         return {"verdict": "own" if judgement.kind == "own" else "robot", "why": judgement.why, "tokens": []}
@@ -99,7 +114,7 @@ def describe_received(mail: ParsedMail, judgement: Judgement, *, is_late: bool) 
 def lay_out_mail(mail: ParsedMail) -> str:
     """The new words, whether they are a third party's, and what came with them."""
     parts = ["[forwarded mail]"] if mail.is_forwarded else []
-    parts.append(mail.new_text.strip()[:MAX_BODY] or PLEASANTRY)
+    parts.append(mail.new_text.strip()[:MAX_BODY] or NO_TEXT)
     parts += [describe_file(file) for file in mail.attachments if not file.is_inline or file.text]
     return "\n\n".join(parts)
 

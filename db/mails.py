@@ -5,12 +5,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from asyncpg import DataError, IntegrityConstraintViolationError
+from asyncpg import DataError, IntegrityConstraintViolationError, ProgramLimitExceededError
 
 from db.errors import NotFound
 from db.pool import Connection
 
 CHANNEL = "gmail"
+REFUSALS = (DataError, IntegrityConstraintViolationError, ProgramLimitExceededError)
+"""What one mail may bring upon itself, such as a name longer than an index takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +35,8 @@ class MailRow:
     trust, to, status, about} as far as its verdict needs them."""
 
     row: dict[str, Any]
-    raw: bytes
+    raw: bytes | None
+    """None where it could not be fetched."""
 
 
 async def load_mailbox(conn: Connection) -> Mailbox:
@@ -71,20 +74,29 @@ async def store_mails(
     prefix: str,
     reached: str | None,
 ) -> None:
-    """Keep mails, oldest first, and do what follows from each, in one commit; `reached` moves the cursor in it too.
+    """Keep mails, oldest first, and do what follows from each; `reached` moves the cursor in the last one's commit.
 
-    A mail that the database refuses is parked, and the others are kept as they are.
+    Each has a commit of its own: what follows from two of them could lock lanes and conversations in an order that is
+    nobody else's. A mail that the database refuses is parked, and the others are kept as they are.
     """
-    async with conn.transaction():
-        for mail in mails:
-            try:
-                async with conn.transaction():
-                    await store_mail(conn, mail, quiet, quiet_cap, prefix)
-            except (DataError, IntegrityConstraintViolationError) as error:
-                parked = mail.row | {"verdict": "parked", "why": f"the database refused it: {type(error).__name__}"}
-                await store_mail(conn, MailRow(parked, mail.raw), quiet, quiet_cap, prefix)
-        if reached is not None:
-            await conn.execute("select advance_cursor($1, $2)", CHANNEL, reached)
+    for place, mail in enumerate(mails, start=1):
+        async with conn.transaction():
+            await store_or_park(conn, mail, quiet, quiet_cap, prefix)
+            if place == len(mails) and reached is not None:
+                await conn.execute("select advance_cursor($1, $2)", CHANNEL, reached)
+    if not mails and reached is not None:
+        await conn.execute("select advance_cursor($1, $2)", CHANNEL, reached)
+
+
+async def store_or_park(conn: Connection, mail: MailRow, quiet: timedelta, quiet_cap: timedelta, prefix: str) -> None:
+    try:
+        async with conn.transaction():
+            await store_mail(conn, mail, quiet, quiet_cap, prefix)
+    except REFUSALS as error:
+        why = f"the database refused it: {type(error).__name__}"
+        parked = {name: mail.row[name] for name in ("id", "thread_id", "arrived_at")}
+        parked |= {"message_id": None, "verdict": "parked", "why": why}
+        await store_mail(conn, MailRow(parked, mail.raw), quiet, quiet_cap, prefix)
 
 
 async def store_mail(conn: Connection, mail: MailRow, quiet: timedelta, quiet_cap: timedelta, prefix: str) -> None:
@@ -96,8 +108,8 @@ async def turn_red(conn: Connection, reason: str) -> None:
     await conn.execute("select turn_red($1, $2)", CHANNEL, reason)
 
 
-async def keep_watch(conn: Connection, expires_at: datetime) -> None:
-    """Until when Google tells us of changes."""
+async def keep_watch(conn: Connection, expires_at: datetime | None) -> None:
+    """Until when Google tells us of changes; None: it does not."""
     await conn.execute(
         "update channel_configs set watch_expires_at = $2, updated_at = clock_timestamp() where channel = $1",
         CHANNEL,

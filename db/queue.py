@@ -244,7 +244,8 @@ async def add_scheduled(conn: Connection) -> list[str]:
 
 
 async def sweep_queue(conn: Connection, *, limit: int = 1000) -> int:
-    """Forget lanes idle for a day, quotas untouched for a week, workers silent for an hour; returns lanes removed."""
+    """Forget lanes idle for a day, quotas untouched for a week, workers silent for an hour, and what machines wrote a
+    month ago, of which only the row stays; returns lanes removed."""
     removed: int = await conn.fetchval(
         """
         with idle as (
@@ -252,7 +253,11 @@ async def sweep_queue(conn: Connection, *, limit: int = 1000) -> int:
            limit $1 for update skip locked),
         gone as (delete from lanes l using idle where l.lane = idle.lane returning 1),
         stale as (delete from quotas where updated_at < now() - interval '7 days'),
-        silent as (delete from workers where heartbeat_at < now() - interval '1 hour')
+        silent as (delete from workers where heartbeat_at < now() - interval '1 hour'),
+        fading as (
+          select id from mails
+           where verdict in ('robot', 'own') and raw is not null and arrived_at < now() - interval '30 days' limit $1),
+        faded as (update mails set raw = null where id in (select id from fading))
         select count(*) from gone
         """,
         limit,

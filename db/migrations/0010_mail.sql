@@ -8,13 +8,14 @@ create table mails (
   why         text not null,
   thread_key  text,
   arrived_at  timestamptz not null,
-  raw         bytea not null,
+  raw         bytea,
   created_at  timestamptz not null default clock_timestamp()
 );
 create index mails_message_id on mails (message_id);
 create index mails_thread on mails (thread_id, arrived_at);
 create index mails_thread_key on mails (thread_key, arrived_at);
 create index mails_parked on mails (arrived_at) where verdict = 'parked';
+create index mails_fading on mails (arrived_at) where verdict in ('robot', 'own') and raw is not null;
 comment on table mails is 'Every mail of the mailbox as it came, also those nobody is to answer, and what was made of it.';
 comment on column mails.id is 'Gmail''s id; messages.external_id or messages.vendor_id of the message it became.';
 comment on column mails.thread_id is 'Gmail''s thread.';
@@ -23,7 +24,7 @@ comment on column mails.verdict is 'customer: queued for an answer; late: too ol
 comment on column mails.why is 'The sign that decided, in words.';
 comment on column mails.thread_key is 'The conversation it belongs to, as conversations.thread_key; null where there is none.';
 comment on column mails.arrived_at is 'When Gmail had it.';
-comment on column mails.raw is 'All of it, as Gmail gave it.';
+comment on column mails.raw is 'All of it, as Gmail gave it; null where it could not be fetched, and a month after a robot''s or our own.';
 comment on column mails.created_at is 'When we had it.';
 
 alter table channel_configs

@@ -29,6 +29,7 @@ begin
   elsif act in ('cut', 'cancel') then
     update messages set delivery = 'cancelled', delivery_error = case act when 'cut' then 'an earlier part did not arrive'
            else 'a person has spoken since' end where id = m.id;
+    perform settle_by_person(talk.id);
     act := 'done';
   end if;
   return jsonb_build_object(
@@ -36,8 +37,8 @@ begin
     'first_tried_ms_ago', extract(epoch from clock_timestamp() - m.first_try_at) * 1000, 'message', jsonb_build_object(
     'id', m.id, 'token', m.idempotency_token, 'channel', m.channel, 'thread_key', talk.thread_key, 'subject', talk.subject, 'body', m.body,
     'part', m.part, 'parts', m.parts, 'tries', m.tries, 'draft_id', m.draft_id, 'first_try_at', m.first_try_at,
-    'to', coalesce((select i.value from customer_identifiers i where i.customer_id = talk.customer_id
-                      and i.kind = case m.channel when 'gmail' then 'email' when 'whatsapp' then 'phone' end
+    'to', coalesce(case when m.channel = 'gmail' then substr(talk.thread_key, strpos(talk.thread_key, ':') + 1) end, (select i.value from customer_identifiers i where i.customer_id = talk.customer_id
+                      and i.kind = case m.channel when 'whatsapp' then 'phone' end
                      order by i.value = talk.thread_key desc, i.proven_at desc nulls last limit 1), talk.thread_key),
     'in_reply_to', (select b.external_id from messages b where b.conversation_id = talk.id and b.direction = 'inbound'
                      order by b.sent_at desc, b.id desc limit 1),
@@ -77,6 +78,14 @@ create or replace function settle_wait(m messages) returns void language sql as 
 $$;
 comment on function settle_wait(messages) is 'A message has reached the customer: they wait no longer, unless they have written since. The caller holds the locks.';
 
+create or replace function settle_by_person(in_conversation uuid) returns void language sql as $$
+  select settle_wait(p) from (
+    select * from messages where conversation_id = in_conversation and author = 'person' and delivery <> 'cancelled'
+     order by sent_at desc, part desc limit 1) p
+   where p.delivery in ('sent', 'delivered', 'read')
+$$;
+comment on function settle_by_person(uuid) is 'What the agent had on its way is settled, and kept a person''s answer from ending the wait: it ends now. The caller holds the locks.';
+
 create or replace function mark_sent(in_message uuid, in_vendor_id text, prefix text) returns void language plpgsql as $$
 declare m messages; now_at timestamptz := clock_timestamp(); report delivery_events;
 begin
@@ -96,7 +105,8 @@ begin
   if m.part = m.parts and m.kind <> 'handoff' then
     update tickets set first_response_met_at = coalesce(first_response_met_at, now_at), updated_at = now_at
      where conversation_id = m.conversation_id and (status <> 'resolved' or resolved_at >= m.created_at);
-    perform settle_wait(m) from conversations c where c.id = m.conversation_id and (c.handler = 'agent' or m.author = 'person');
+    perform case when c.handler = 'agent' or m.author = 'person' then settle_wait(m) else settle_by_person(c.id) end
+       from conversations c where c.id = m.conversation_id;
   end if;
   update delivery_events set message_id = m.id where channel = m.channel and vendor_id = in_vendor_id and message_id is null;
   for report in select * from delivery_events e where e.message_id = m.id order by e.id loop

@@ -1,92 +1,103 @@
 -- What a mailbox holds becomes work, or is only kept.
 
-create or replace function place_mail(m jsonb) returns conversations language plpgsql as $$
-declare talk conversations;
+create or replace function place_mail(m jsonb) returns text language plpgsql as $$
+declare key text; address text := m->'customer'->>'value'; trusted boolean := (m->>'trust')::int > 0;
 begin
   -- an answer to a mail of ours, by the one it was sent to
-  select c.* into talk from jsonb_array_elements_text(m->'tokens') with ordinality t (token, place)
+  select c.thread_key into key from jsonb_array_elements_text(m->'tokens') with ordinality t (token, place)
     join messages o on o.idempotency_token = t.token::uuid and o.channel = 'gmail'
-    join conversations c on c.id = o.conversation_id
-    join customer_identifiers i on i.customer_id = c.customer_id and i.kind = 'email' and i.value = m->'customer'->>'value'
+    join conversations c on c.id = o.conversation_id and (trusted or c.trust = 0)
+   where substr(c.thread_key, strpos(c.thread_key, ':') + 1) = address
    order by t.place desc limit 1;
-  if not found then
-    select * into talk from conversations where channel = 'gmail' and thread_key = (m->>'thread_id') || ':' || (m->'customer'->>'value');
+  if found then return key; end if;
+  key := (m->>'thread_id') || ':' || address;
+  -- whoever only claims to be somebody does not speak in that somebody's conversation
+  if not trusted and exists (select from conversations where channel = 'gmail' and thread_key = key and trust > 0) then
+    key := (m->>'thread_id') || '?:' || address;
   end if;
-  return talk;
+  return key;
 end $$;
-comment on function place_mail(jsonb) is 'The conversation a customer''s mail continues: the one that one of our own Message-IDs it names belongs to, else the one of its Gmail thread; in both only with the same sender. Null where it begins one.';
+comment on function place_mail(jsonb) is 'The conversation a customer''s mail belongs to: the one that one of our own Message-IDs it names belongs to, else the one of its Gmail thread, thread:address; in both only with the same sender. Mail nobody vouches for never joins a conversation with somebody who was vouched for: it goes to thread?:address.';
 
 create or replace function store_mail(m jsonb, in_raw bytea, quiet interval, quiet_cap interval, prefix text) returns text language plpgsql as $$
-declare talk conversations; key text; verdict text := m->>'verdict';
+declare key text; trust int := (m->>'trust')::int; verdict text := m->>'verdict'; talk conversations;
 begin
   insert into mails (id, thread_id, message_id, verdict, why, arrived_at, raw)
   values (m->>'id', m->>'thread_id', m->>'message_id', verdict, m->>'why', (m->>'arrived_at')::timestamptz, in_raw)
   on conflict (id) do nothing;
   if not found then return 'known'; end if;
   if verdict in ('customer', 'late') then
-    talk := place_mail(m);
-    key := coalesce(talk.thread_key, (m->>'thread_id') || ':' || (m->'customer'->>'value'));
+    key := place_mail(m);
     update mails set thread_key = key where id = m->>'id';
-    if verdict = 'late' then perform call_for_late(m, key, prefix); end if;
+    select * into talk from conversations where channel = 'gmail' and thread_key = key;
     perform add_work('gmail:' || key, 'inbound', 1, 'gmail:' || (m->>'id'), jsonb_build_object(
       'version', 1, 'channel', 'gmail', 'thread_key', key, 'external_id', m->>'id', 'body', m->>'body', 'subject', m->>'subject',
       'category', null, 'sent_at', m->>'arrived_at', 'customer', m->'customer',
       -- a proven sender who has a mail of ours is the one we wrote to
-      'trust', (m->>'trust')::int + ((m->>'trust')::int = 1 and exists (
+      'trust', trust + (trust = 1 and exists (
         select from messages o join jsonb_array_elements_text(m->'tokens') t on o.idempotency_token = t::uuid where o.conversation_id = talk.id))::int),
       quiet, quiet_cap);
+    if verdict = 'late' then
+      perform call_before_turn(m, key, 'late', 'It came ' || (m->>'arrived_at') || ' and could not be read until now.', prefix);
+    elsif talk.id is null and exists (select from mails x where x.thread_id = m->>'thread_id' and x.verdict = 'person') then
+      perform call_before_turn(m, key, 'taken_over', 'Somebody of the team began this thread in Gmail.', prefix);
+    end if;
   elsif verdict = 'bounce' then
     perform bounce_mail(m, prefix);
   elsif verdict = 'own' then
     perform record_status(jsonb_build_object('channel', 'gmail', 'vendor_id', m->>'id', 'token', t.token, 'status', 'sent', 'payload', null, 'prefix', prefix))
        from jsonb_array_elements_text(m->'tokens') t (token) limit 1;
   elsif verdict = 'person' then
-    perform keep_typed_reply(m);
+    perform keep_typed_reply(m, prefix);
   end if;
   return 'stored';
 end $$;
 comment on function store_mail(jsonb, bytea, interval, interval, text) is 'Keeps a mail and does what follows from its verdict: a customer''s is queued, a bounce fails the message it is about, our own one proves that it was sent, one that somebody typed in Gmail silences the agent. known: it was kept before, and nothing happens twice.';
 
-create or replace function call_for_late(m jsonb, key text, prefix text) returns void language plpgsql as $$
-declare who uuid := resolve_customer(m->'customer');
+create or replace function call_before_turn(m jsonb, key text, reason text, note text, prefix text) returns void language plpgsql as $$
 begin
   insert into conversations (channel, thread_key, customer_id, subject, trust, waiting_since)
-  values ('gmail', key, who, m->>'subject', (m->>'trust')::smallint, (m->>'arrived_at')::timestamptz) on conflict (channel, thread_key) do nothing;
-  perform call_person(c.id, 'late', 'It came ' || (m->>'arrived_at') || ' and could not be read until now.', prefix)
-     from conversations c where c.channel = 'gmail' and c.thread_key = key;
+  values ('gmail', key, resolve_customer(m->'customer'), m->>'subject', (m->>'trust')::smallint, (m->>'arrived_at')::timestamptz)
+  on conflict (channel, thread_key) do nothing;
+  perform call_person(c.id, reason, note, prefix) from conversations c where c.channel = 'gmail' and c.thread_key = key;
 end $$;
-comment on function call_for_late(jsonb, text, text) is 'A mail so old that a machine''s answer would only surprise: a person has it before it is taken up.';
+comment on function call_before_turn(jsonb, text, text, text, text) is 'A person has a mail before the agent could take it up: it is too old for a machine''s answer, or the thread is a person''s.';
 
 create or replace function bounce_mail(m jsonb, prefix text) returns void language plpgsql as $$
-declare about messages;
+declare about messages; talk conversations;
 begin
   select o.* into about from messages o
    where o.channel = 'gmail' and o.direction = 'outbound' and (
-           o.idempotency_token = any(select t::uuid from jsonb_array_elements_text(m->'tokens') t)
-           or o.vendor_id = (select x.id from mails x where x.message_id = m->>'about' limit 1))
+           o.idempotency_token in (select t::uuid from jsonb_array_elements_text(m->'tokens') t)
+           or o.vendor_id in (select x.id from mails x where x.message_id = m->>'about'))
    order by o.created_at desc limit 1;
   if not found then return; end if;
-  update mails set thread_key = c.thread_key from conversations c where mails.id = m->>'id' and c.id = about.conversation_id;
-  if m->>'status' like '5%' then
-    perform record_status(jsonb_build_object('channel', 'gmail', 'vendor_id', coalesce(about.vendor_id, m->>'about'), 'token', about.idempotency_token,
-      'status', 'failed', 'error', 'it came back: ' || (m->>'status'), 'payload', jsonb_build_object('mail', m->>'id'), 'prefix', prefix));
+  select * into talk from conversations where id = about.conversation_id;
+  update mails set thread_key = talk.thread_key where id = m->>'id';
+  -- for good, and about the one it was sent to: anybody may have it forwarded to an address that does not exist
+  if (m->>'status' like '5%' or m->>'status' = '')
+     and coalesce(m->>'recipient', '') in ('', substr(talk.thread_key, strpos(talk.thread_key, ':') + 1)) then
+    perform record_status(jsonb_build_object('channel', 'gmail', 'vendor_id', coalesce(about.vendor_id, 'bounced-' || (m->>'id')),
+      'token', about.idempotency_token, 'status', 'failed', 'error', 'it came back ' || (m->>'status'),
+      'payload', jsonb_build_object('mail', m->>'id'), 'prefix', prefix));
   end if;
 end $$;
-comment on function bounce_mail(jsonb, text) is 'A mail of ours came back: for good (status 5.x.x) its message has failed and a person is called; for now only the bounce is kept.';
+comment on function bounce_mail(jsonb, text) is 'A mail of ours came back: for good (status 5.x.x) its message has failed and a person is called; for now, or for somebody it was passed on to, the bounce is only kept.';
 
-create or replace function keep_typed_reply(m jsonb) returns void language plpgsql as $$
-declare talk conversations; said messages;
+create or replace function keep_typed_reply(m jsonb, prefix text) returns void language plpgsql as $$
+declare key text; talk conversations; said messages; ticket tickets;
 begin
-  select c.* into talk from conversations c
-   where c.channel = 'gmail' and split_part(c.thread_key, ':', 1) = m->>'thread_id'
-   order by substr(c.thread_key, strpos(c.thread_key, ':') + 1) = any(select jsonb_array_elements_text(m->'to')) desc, c.updated_at desc limit 1;
-  if not found then
-    select c.* into talk from mails x join conversations c on c.channel = 'gmail' and c.thread_key = x.thread_key
-     where x.thread_id = m->>'thread_id' order by x.arrived_at desc limit 1;
-  end if;
-  if talk.id is null then return; end if;
-  select * into talk from conversations where id = talk.id for update;
-  update mails set thread_key = talk.thread_key where id = m->>'id';
+  -- whoever of the thread it is written to; a word to somebody else, such as a colleague, answers no customer
+  select x.thread_key into key from mails x
+   where x.thread_id = m->>'thread_id' and x.verdict in ('customer', 'late')
+     and substr(x.thread_key, strpos(x.thread_key, ':') + 1) in (select jsonb_array_elements_text(m->'to'))
+   order by x.arrived_at desc limit 1;
+  if not found then return; end if;
+  insert into conversations (channel, thread_key, subject, waiting_since) values ('gmail', key, m->>'subject', null)
+  on conflict (channel, thread_key) do nothing;  -- the agent had not come to it yet
+  select * into talk from conversations where channel = 'gmail' and thread_key = key for update;
+  update mails set thread_key = key where id = m->>'id';
+  ticket := find_or_open_ticket(talk, prefix);
   perform silence_agent(talk.id);
   insert into messages (conversation_id, customer_id, channel, direction, author, body, kind, idempotency_token, reply_id, delivery, vendor_id, sent_at)
   values (talk.id, talk.customer_id, 'gmail', 'outbound', 'person', m->>'body', 'answer', gen_random_uuid(), gen_random_uuid(), 'sent', m->>'id',
@@ -95,9 +106,9 @@ begin
   perform settle_wait(said);
   update conversations set status = 'waiting', updated_at = clock_timestamp() where id = talk.id;
   update tickets set status = 'answered', resolved_at = null, updated_at = clock_timestamp(), first_response_met_at = coalesce(first_response_met_at, said.sent_at)
-   where conversation_id = talk.id and status <> 'resolved';
+   where id = ticket.id;
 end $$;
-comment on function keep_typed_reply(jsonb) is 'Somebody of the team answered in Gmail itself: that is what the customer got, and the agent is silent from then on.';
+comment on function keep_typed_reply(jsonb, text) is 'Somebody of the team answered in Gmail itself: that is what the customer got, and the agent is silent from then on.';
 
 create or replace function advance_cursor(in_channel text, reached text) returns void language sql as $$
   update channel_configs set synced_at = clock_timestamp(), red_since = null, red_reason = null, updated_at = clock_timestamp(),

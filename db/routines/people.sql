@@ -11,16 +11,24 @@ create or replace function unanswered_since(talk conversations) returns timestam
 $$;
 comment on function unanswered_since(conversations) is 'Since when a customer waits whose reply will not come: at least since their last word that was taken up.';
 
-create or replace function call_person(in_conversation uuid, reason text, note text, prefix text) returns text language plpgsql as $$
-declare talk conversations; ticket tickets; route escalation_routes; now_at timestamptz := clock_timestamp();
+create or replace function find_or_open_ticket(talk conversations, prefix text) returns tickets language plpgsql as $$
+declare ticket tickets;
 begin
-  select * into talk from conversations where id = in_conversation for update;
   select * into ticket from tickets where conversation_id = talk.id order by status = 'resolved', created_at desc limit 1;
   if not found then
     insert into tickets (reference, conversation_id, customer_id, subject, plan, first_response_due_at, resolution_due_at)
     select new_reference(coalesce(prefix, 'TF')), talk.id, talk.customer_id, talk.subject, talk.plan, d.first_response_due_at, d.resolution_due_at
-      from (select) one left join due_times('general', talk.plan, now_at) d on true returning * into ticket;
+      from (select) one left join due_times('general', talk.plan, clock_timestamp()) d on true returning * into ticket;
   end if;
+  return ticket;
+end $$;
+comment on function find_or_open_ticket(conversations, text) is 'The ticket by which people see to a conversation: an open one before a resolved one, a new one where there is none.';
+
+create or replace function call_person(in_conversation uuid, reason text, note text, prefix text) returns text language plpgsql as $$
+declare talk conversations; ticket tickets; route escalation_routes; now_at timestamptz := clock_timestamp();
+begin
+  select * into talk from conversations where id = in_conversation for update;
+  ticket := find_or_open_ticket(talk, prefix);
   route := route_of(ticket.category);
   update tickets set status = 'escalated', team = coalesce(ticket.team, route.team, 'support'), assignee = coalesce(ticket.assignee, route.assignee),
          escalation_reason = reason, handoff_note = concat_ws(E'\n', nullif(ticket.handoff_note, ''), nullif(note, '')),

@@ -24,6 +24,16 @@ def make_app() -> Starlette:
     return create_app(make_settings(), Database(NOWHERE, NOWHERE))
 
 
+GMAIL = {
+    "GMAIL_ADDRESS": "support@example.com",
+    "GMAIL_CLIENT_ID": "x",
+    "GMAIL_CLIENT_SECRET": "x",
+    "GMAIL_REFRESH_TOKEN": "x",
+    "GMAIL_PUBSUB_TOPIC": "projects/desk-example/topics/gmail",
+    "GMAIL_PUBSUB_SERVICE_ACCOUNT": "push@desk-example.iam.gserviceaccount.com",
+}
+
+
 def list_calls() -> list[tuple[GuardedRoute, str]]:
     """Every route of the application with each of its methods."""
     calls = []
@@ -43,7 +53,7 @@ def test_only_these_routes_are_public() -> None:
 
 async def test_every_other_route_refuses_strangers_without_asking_the_database() -> None:
     walked = 0
-    async with open_desk(NOWHERE, settings=make_settings(**ENVIRON)) as desk:
+    async with open_desk(NOWHERE, settings=make_settings(**ENVIRON, **GMAIL)) as desk:
         for route, method in list_calls():
             if route.audience == "public":
                 continue

@@ -158,7 +158,7 @@ async def test_head_is_answered_like_get_without_a_body() -> None:
 
 def test_web_process_holds_no_model_and_no_worker() -> None:
     script = "import app.main, sys; print([name for name in sys.modules if name.split('.')[0] in "
-    script += "('agent', 'worker', 'openai', 'httpx2', 'httpx', 'numpy', 'tokenizers', 'lxml')])"
+    script += "('agent', 'worker', 'openai', 'googleapiclient', 'numpy', 'tokenizers', 'lxml')])"
     result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "[]"
 

