@@ -7,8 +7,8 @@ from datetime import timedelta
 
 from channels.base import KeepDraft, OutgoingMessage
 from channels.gmail_api import DraftGone, GmailAccount, GmailApi, ThreadGone, open_gmail_api
-from channels.mail_threads import make_message_id
-from channels.mail_writing import write_mail
+from channels.mail.threads import make_message_id
+from channels.mail.writing import write_mail
 from db.errors import RetryLater
 
 LOOK_AGAIN = timedelta(seconds=30)

@@ -5,10 +5,10 @@ from typing import Any, Literal
 from uuid import UUID
 
 from channels.gmail_api import RawMail
-from channels.mail import Attachment, ParsedMail, Quarantined
-from channels.mail_robots import find_robot
-from channels.mail_senders import Judgement, OwnMail, judge_mail
-from channels.mail_threads import list_tokens, read_id, read_token
+from channels.mail.parsed import Attachment, ParsedMail, Quarantined
+from channels.mail.robots import find_robot
+from channels.mail.senders import Judgement, OwnMail, judge_mail
+from channels.mail.threads import list_tokens, read_id, read_token
 from channels.mime import parse_mail
 from db.mails import MailRow
 

@@ -10,10 +10,10 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
-from channels.attachments import has_pdf
-from channels.mail import Address, Attachment, DeliveryReport, ParsedMail, Quarantined
-from channels.mail_parts import Part, TooStrange, list_leaves, split_mail
-from channels.mail_reading import read_mail
+from channels.mail.attachments import has_pdf
+from channels.mail.parsed import Address, Attachment, DeliveryReport, ParsedMail, Quarantined
+from channels.mail.parts import Part, TooStrange, list_leaves, split_mail
+from channels.mail.reading import read_mail
 
 __all__ = ["Address", "Attachment", "DeliveryReport", "ParsedMail", "Quarantined", "parse_mail"]
 
@@ -21,7 +21,7 @@ SECONDS = 0.85  # of the one second a mail may take; the rest is for the end of 
 MAX_HERE = 65_536  # bytes of bodies, as far as they are read, without a child process
 MAX_PARTS_HERE = 50
 ROOT = Path(__file__).parent.parent
-CHILD = (sys.executable, "-m", "channels.mail_child")
+CHILD = (sys.executable, "-m", "channels.mail.child")
 MAIL: TypeAdapter[ParsedMail] = TypeAdapter(ParsedMail)
 
 

@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from channels.mail_codecs import clean_text, decode_text, decode_words, find_codec
-from channels.mail_headers import read_addresses, read_date, read_ids, read_message_id, read_parameters
+from channels.mail.charsets import clean_text, decode_text, decode_words, find_codec
+from channels.mail.headers import read_addresses, read_date, read_ids, read_message_id, read_parameters
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from channels.mail_html import read_html
+from channels.mail.html_text import read_html
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from channels.mail import Address, Attachment, DeliveryReport, ParsedMail
-from channels.mail_senders import Judgement, OwnMail, judge_mail
-from channels.mail_threads import LOOP_HEADER
+from channels.mail.parsed import Address, Attachment, DeliveryReport, ParsedMail
+from channels.mail.senders import Judgement, OwnMail, judge_mail
+from channels.mail.threads import LOOP_HEADER
 from channels.mime import parse_mail
 
 OWN = OwnMail(

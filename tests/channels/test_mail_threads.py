@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from channels.mail_threads import (
+from channels.mail.threads import (
     MAX_REFERENCES,
     list_reply_references,
     list_tokens,

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from channels.mail_fields import strip_comments
-from channels.mail_trust import Results, Verdict, is_sound, parse_results
+from channels.mail.fields import strip_comments
+from channels.mail.trust import Results, Verdict, is_sound, parse_results
 
 PASS = Verdict("dmarc", "pass", (("header.from", "customer.example"),))
 GOOGLE = """mx.google.com;

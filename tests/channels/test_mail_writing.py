@@ -7,10 +7,10 @@ from email.message import EmailMessage
 from uuid import UUID
 
 from channels.base import OutgoingMessage
-from channels.mail import ParsedMail
-from channels.mail_senders import OwnMail, judge_mail
-from channels.mail_threads import list_tokens, make_message_id
-from channels.mail_writing import write_mail
+from channels.mail.parsed import ParsedMail
+from channels.mail.senders import OwnMail, judge_mail
+from channels.mail.threads import list_tokens, make_message_id
+from channels.mail.writing import write_mail
 from channels.mime import parse_mail
 
 TOKEN = UUID("5f0c1a52-9a0d-4c0e-8f3b-2a8f0c6f1e11")

@@ -15,9 +15,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from channels.mail import ParsedMail
+from channels.mail.parsed import ParsedMail
+from channels.mail.quoting import split_reply
 from channels.mime import parse_mail
-from channels.quoting import split_reply
 
 MAILS = tomllib.loads((Path(__file__).parent / "quoted_mails.toml").read_text(encoding="utf-8"))["mail"]
 PIECES = [

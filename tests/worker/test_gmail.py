@@ -12,7 +12,7 @@ import pytest
 from app.settings import read_settings
 from channels.gmail import open_gmail
 from channels.google_oauth import GmailAccount
-from channels.mail_threads import make_message_id
+from channels.mail.threads import make_message_id
 from db import tickets
 from db.errors import RetryLater
 from db.pool import Connection, Pool

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from channels.gmail_api import GmailApi, GrantExpired, HistoryGone, RawMail
 from channels.gmail_intake import is_skipped, park, read_incoming
-from channels.mail_senders import OwnMail
+from channels.mail.senders import OwnMail
 from db import mails, queue
 from db.errors import NotFound, PermanentFailure
 from db.mails import Mailbox, MailRow

@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterable
 from uuid import UUID
 
-from channels.mail import ParsedMail
-from channels.mail_words import fold, subject_prefix
+from channels.mail.parsed import ParsedMail
+from channels.mail.words import fold, subject_prefix
 
 MARK = "deskhand"
 LOOP_HEADER = "X-Deskhand-Loop"

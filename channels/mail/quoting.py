@@ -5,8 +5,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import dropwhile, islice, pairwise, takewhile
 
-from channels.mail_endings import find_ending
-from channels.quote_marks import WORDS, Header, Lines, find_above, find_headers, list_words, read_lines
+from channels.mail.endings import find_ending
+from channels.mail.quote_marks import WORDS, Header, Lines, find_above, find_headers, list_words, read_lines
 
 ANSWERS_INSIDE, PASSES_ON = list_words(WORDS["answers_inside"]), list_words(WORDS["passes_on"])
 

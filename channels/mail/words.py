@@ -23,7 +23,7 @@ def fold(text: str) -> str:
 
 @cache
 def load_words() -> dict[str, dict[str, list[str]]]:
-    text = (Path(__file__).parent / "mail_words.toml").read_text(encoding="utf-8")
+    text = (Path(__file__).parent / "words.toml").read_text(encoding="utf-8")
     words: dict[str, Any] = tomllib.loads(text)
     return words
 

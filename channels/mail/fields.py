@@ -2,7 +2,7 @@
 
 import re
 
-from channels.mail import ParsedMail
+from channels.mail.parsed import ParsedMail
 
 PIECE = re.compile(r'\\.?|"|\(|\)|[^\\"()]+', re.DOTALL)
 

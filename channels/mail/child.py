@@ -1,4 +1,4 @@
-"""Reads one mail in a process of its own: python -m channels.mail_child, parts on stdin, lines of JSON on stdout.
+"""Reads one mail in a process of its own: python -m channels.mail.child, parts on stdin, lines of JSON on stdout.
 
 The first line is the mail, each further one [place, text] of a PDF, so that who has waited long enough keeps what
 there is. The process has no environment, little memory and little time.
@@ -10,9 +10,9 @@ import resource
 import sys
 from dataclasses import asdict
 
-from channels.attachments import read_pdfs
-from channels.mail_parts import Part
-from channels.mail_reading import read_mail
+from channels.mail.attachments import read_pdfs
+from channels.mail.parts import Part
+from channels.mail.reading import read_mail
 
 MEMORY = 128_000_000  # bytes of address space, so that what is resident stays below
 TOO_MUCH = 3  # exit code

@@ -2,7 +2,7 @@
 
 import re
 
-from channels.quote_marks import LONGEST, WORDS, Lines, is_rule, list_words
+from channels.mail.quote_marks import LONGEST, WORDS, Lines, is_rule, list_words
 
 DEVICE, PROGRAMS = list_words(WORDS["device"]), list_words(WORDS["programs"])
 FOOTER, NOTICE, ABOUT = list_words(WORDS["footer"]), list_words(WORDS["notice"]), list_words(WORDS["notice_about"])

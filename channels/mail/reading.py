@@ -2,14 +2,14 @@
 
 import re
 
-from channels.attachments import read_files
-from channels.delivery_reports import read_report
-from channels.mail import Address, ParsedMail
-from channels.mail_body import read_body
-from channels.mail_codecs import clean_line, decode_text
-from channels.mail_headers import decode_value, read_addresses, read_date, read_ids, read_message_id
-from channels.mail_parts import MAX_HEADER, Part, list_leaves
-from channels.quoting import split_reply
+from channels.mail.attachments import read_files
+from channels.mail.body import read_body
+from channels.mail.charsets import clean_line, decode_text
+from channels.mail.delivery_reports import read_report
+from channels.mail.headers import decode_value, read_addresses, read_date, read_ids, read_message_id
+from channels.mail.parsed import Address, ParsedMail
+from channels.mail.parts import MAX_HEADER, Part, list_leaves
+from channels.mail.quoting import split_reply
 
 MAX_SUBJECT = 1_000  # characters
 

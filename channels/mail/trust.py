@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from channels.mail import ParsedMail
-from channels.mail_fields import list_values, strip_comments
+from channels.mail.fields import list_values, strip_comments
+from channels.mail.parsed import ParsedMail
 
 QUOTED = r'"(?:[^"\\]|\\.)*"'
 SECTION = re.compile(rf'((?:{QUOTED}|[^;"])*)(?:;|$)')

@@ -4,11 +4,11 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-from channels.mail import Address, ParsedMail
-from channels.mail_fields import list_values
-from channels.mail_robots import find_bounce, find_robot
-from channels.mail_threads import LOOP_HEADER, read_token
-from channels.mail_trust import is_domain_proven
+from channels.mail.fields import list_values
+from channels.mail.parsed import Address, ParsedMail
+from channels.mail.robots import find_bounce, find_robot
+from channels.mail.threads import LOOP_HEADER, read_token
+from channels.mail.trust import is_domain_proven
 
 MAX_TEXT = 400  # characters of a name or a header that are searched for addresses
 ADDRESS = re.compile(r"[^\s@<>(),;:\\\"]+@[^\s@<>(),;:\\\"]+")

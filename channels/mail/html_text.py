@@ -5,8 +5,8 @@ from collections.abc import Mapping
 
 from lxml import etree
 
-from channels.hidden_text import Look, read_look
-from channels.mail_codecs import clean_text
+from channels.mail.charsets import clean_text
+from channels.mail.hidden_text import Look, read_look
 
 SKIPPED = frozenset({"head", "style", "script", "title", "template", "noframes", "object", "svg", "math"})
 VOID = frozenset({"br", "hr", "img", "input", "meta", "link", "area", "base", "col", "embed", "wbr", "param", "source"})

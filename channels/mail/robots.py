@@ -3,10 +3,10 @@
 import re
 from collections.abc import Iterator
 
-from channels.mail import Address, Attachment, ParsedMail
-from channels.mail_fields import list_values, list_words
-from channels.mail_threads import LOOP_HEADER
-from channels.mail_words import MAX_SUBJECT, automatic_subject, find_patterns, fold, load_words, subject_prefix
+from channels.mail.fields import list_values, list_words
+from channels.mail.parsed import Address, Attachment, ParsedMail
+from channels.mail.threads import LOOP_HEADER
+from channels.mail.words import MAX_SUBJECT, automatic_subject, find_patterns, fold, load_words, subject_prefix
 
 STATUS = re.compile(r"([245])\.\d{1,3}\.\d{1,3}")
 LIST_NAME = re.compile(r"<\s*+([^<>\s]*+)\s*+>")

@@ -9,7 +9,7 @@ from html import escape
 from uuid import UUID
 
 from channels.base import OutgoingMessage
-from channels.mail_threads import LOOP_HEADER, list_reply_references, make_message_id, make_reply_subject
+from channels.mail.threads import LOOP_HEADER, list_reply_references, make_message_id, make_reply_subject
 
 OUTBOX_HEADER = "X-Outbox-Id"
 QUOTED = Charset("utf-8")

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from urllib.parse import unquote_to_bytes
 
-from channels.mail import Address
-from channels.mail_codecs import clean_line, decode_text, decode_words
+from channels.mail.charsets import clean_line, decode_text, decode_words
+from channels.mail.parsed import Address
 
 MAX_ADDRESSES = 100
 MAX_ADDRESS = 320  # characters, as SMTP allows

@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from io import BytesIO
 from pathlib import PurePosixPath
 
-from channels.file_types import TEXTS, find_type
-from channels.mail import Attachment
-from channels.mail_body import is_body, read_body
-from channels.mail_codecs import clean_line, clean_text, decode_text, decode_words
-from channels.mail_headers import decode_value, read_parameters
-from channels.mail_html import read_html
-from channels.mail_parts import Part, TooStrange, list_leaves, split_mail
+from channels.mail.body import is_body, read_body
+from channels.mail.charsets import clean_line, clean_text, decode_text, decode_words
+from channels.mail.file_types import TEXTS, find_type
+from channels.mail.headers import decode_value, read_parameters
+from channels.mail.html_text import read_html
+from channels.mail.parsed import Attachment
+from channels.mail.parts import Part, TooStrange, list_leaves, split_mail
 
 MAX_NAME = 200  # characters
 MAX_FILE_TEXT = 20_000  # characters of one file

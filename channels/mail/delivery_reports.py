@@ -2,10 +2,10 @@
 
 import re
 
-from channels.mail import DeliveryReport
-from channels.mail_codecs import clean_text, decode_text
-from channels.mail_headers import clean_address, read_addresses
-from channels.mail_parts import Part, list_leaves
+from channels.mail.charsets import clean_text, decode_text
+from channels.mail.headers import clean_address, read_addresses
+from channels.mail.parsed import DeliveryReport
+from channels.mail.parts import Part, list_leaves
 
 MAX_WORDS = 20_000  # characters of a bounce without the standard form
 STATUS = re.compile(r"^Status:\s*([245]\.\d{1,3}\.\d{1,3})", re.MULTILINE | re.IGNORECASE)

@@ -4,9 +4,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from channels.file_types import BINARY, find_type
-from channels.mail_codecs import decode_transfer
-from channels.mail_headers import read_parameters
+from channels.mail.charsets import decode_transfer
+from channels.mail.file_types import BINARY, find_type
+from channels.mail.headers import read_parameters
 from db.errors import DeskError
 
 MAX_MAIL = 50_000_000  # bytes; Gmail takes no more

@@ -2,9 +2,9 @@
 
 import re
 
-from channels.mail_codecs import clean_text, decode_text
-from channels.mail_html import read_html
-from channels.mail_parts import Part
+from channels.mail.charsets import clean_text, decode_text
+from channels.mail.html_text import read_html
+from channels.mail.parts import Part
 
 MAX_TEXT = 200_000  # characters
 PLACEHOLDER = re.compile(r"\bhtml\b", re.IGNORECASE)
