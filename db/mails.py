@@ -65,42 +65,34 @@ async def list_known(conn: Connection, ids: Sequence[str]) -> set[str]:
     return {row["id"] for row in rows}
 
 
-async def store_mails(
-    conn: Connection,
-    mails: Sequence[MailRow],
-    *,
-    quiet: timedelta,
-    quiet_cap: timedelta,
-    prefix: str,
-    reached: str | None,
+async def store_mail(
+    conn: Connection, mail: MailRow | None, *, quiet: timedelta, quiet_cap: timedelta, prefix: str, reached: str | None
 ) -> None:
-    """Keep mails, oldest first, and do what follows from each; `reached` moves the cursor in the last one's commit.
+    """Keep a mail and do what follows from it, in one commit; `reached` moves the cursor in it too, or alone.
 
-    Each has a commit of its own: what follows from two of them could lock lanes and conversations in an order that is
-    nobody else's. A mail that the database refuses is parked, and the others are kept as they are.
+    Several to a commit could lock lanes and conversations in an order that is nobody else's. What the database refuses
+    is parked, so that it holds up no other.
     """
-    for place, mail in enumerate(mails, start=1):
-        async with conn.transaction():
-            await store_or_park(conn, mail, quiet, quiet_cap, prefix)
-            if place == len(mails) and reached is not None:
-                await conn.execute("select advance_cursor($1, $2)", CHANNEL, reached)
-    if not mails and reached is not None:
-        await conn.execute("select advance_cursor($1, $2)", CHANNEL, reached)
+    async with conn.transaction():
+        if mail is not None:
+            try:
+                async with conn.transaction():
+                    await call_store(conn, mail, quiet, quiet_cap, prefix)
+            except REFUSALS as error:
+                await call_store(conn, make_parked(mail, error), quiet, quiet_cap, prefix)
+        if reached is not None:
+            await conn.execute("select advance_cursor($1, $2)", CHANNEL, reached)
 
 
-async def store_or_park(conn: Connection, mail: MailRow, quiet: timedelta, quiet_cap: timedelta, prefix: str) -> None:
-    try:
-        async with conn.transaction():
-            await store_mail(conn, mail, quiet, quiet_cap, prefix)
-    except REFUSALS as error:
-        why = f"the database refused it: {type(error).__name__}"
-        parked = {name: mail.row[name] for name in ("id", "thread_id", "arrived_at")}
-        parked |= {"message_id": None, "verdict": "parked", "why": why}
-        await store_mail(conn, MailRow(parked, mail.raw), quiet, quiet_cap, prefix)
-
-
-async def store_mail(conn: Connection, mail: MailRow, quiet: timedelta, quiet_cap: timedelta, prefix: str) -> None:
+async def call_store(conn: Connection, mail: MailRow, quiet: timedelta, quiet_cap: timedelta, prefix: str) -> None:
     await conn.fetchval("select store_mail($1, $2, $3, $4, $5)", mail.row, mail.raw, quiet, quiet_cap, prefix)
+
+
+def make_parked(mail: MailRow, error: Exception) -> MailRow:
+    """The same mail with nothing in its row that could be refused once more."""
+    row = {name: mail.row[name] for name in ("id", "thread_id", "arrived_at")}
+    why = f"the database refused it: {type(error).__name__}"
+    return MailRow(row | {"message_id": None, "verdict": "parked", "why": why}, mail.raw)
 
 
 async def turn_red(conn: Connection, reason: str) -> None:

@@ -48,14 +48,15 @@ class GmailSync(Upkeep):
             return
         if box.cursor is None:  # what was there before us is not ours to answer
             profile = await self.api.load_profile()
-            await self.store(box, [], profile.history_id)
+            await self.store(box, None, profile.history_id)
             return
         ids, reached = await self.list_new(box)
-        held: list[MailRow] = []  # the last one waits for the cursor; more than that a small machine could not hold
+        held: MailRow | None = None  # the last one waits for the cursor; more than that a small machine could not hold
         for gmail_id in ids:
             if mail := await self.read(box, gmail_id):
-                await self.store(box, held, None)
-                held = [mail]
+                if held is not None:
+                    await self.store(box, held, None)
+                held = mail
         await self.store(box, held, reached)
 
     async def list_new(self, box: Mailbox) -> tuple[list[str], str]:
@@ -70,7 +71,7 @@ class GmailSync(Upkeep):
             ids = recent.ids
             if not recent.is_complete:  # the alarm for parked mail says so, until somebody has looked
                 gap = park(f"before-{reached}", f"more than {RESYNC_LIMIT} mails came: older ones were not read", now())
-                await self.store(box, [gap], None)
+                await self.store(box, gap, None)
         async with acquire(self.pool) as conn:
             known = await mails.list_known(conn, ids)
         return [gmail_id for gmail_id in ids if gmail_id not in known], reached
@@ -90,10 +91,10 @@ class GmailSync(Upkeep):
         own = OwnMail(box.own_addresses | {address}, box.receivers, box.own_lists)
         return read_incoming(raw, own, address.rpartition("@")[2], now())
 
-    async def store(self, box: Mailbox, found: list[MailRow], reached: str | None) -> None:
+    async def store(self, box: Mailbox, mail: MailRow | None, reached: str | None) -> None:
         async with acquire(self.pool) as conn:
-            await mails.store_mails(
-                conn, found, quiet=self.quiet, quiet_cap=box.quiet_cap, prefix=self.ticket_prefix, reached=reached
+            await mails.store_mail(
+                conn, mail, quiet=self.quiet, quiet_cap=box.quiet_cap, prefix=self.ticket_prefix, reached=reached
             )
 
 
