@@ -120,5 +120,5 @@ def lay_out_mail(mail: ParsedMail) -> str:
 
 
 def describe_file(file: Attachment) -> str:
-    head = f"[file {file.name or 'without a name'}, {file.type}, {max(1, file.size // 1000)} kB]"
+    head = f"[{file.name or 'without a name'}, {file.type}, {max(1, file.size // 1000)} kB]"
     return f"{head}\n{file.text.strip()[:MAX_FILE_TEXT]}" if file.text and file.text.strip() else head

@@ -57,6 +57,11 @@ class ChannelState:
     watch_expires_at: datetime | None
     watch_ends_soon: bool
     """Within 48 hours: it should have been renewed."""
+    synced_at: datetime | None
+    """When it was last read to its end; null where nothing is read."""
+    red_since: datetime | None
+    red_reason: str | None
+    """Why the vendor refuses us."""
     updated_at: datetime
 
 
@@ -181,7 +186,8 @@ async def list_channel_states(conn: Connection) -> list[ChannelState]:
     rows = await conn.fetch(
         """
         select channel, is_on, mode, watch_expires_at,
-               coalesce(watch_expires_at < now() + interval '48 hours', false) as watch_ends_soon, updated_at
+               coalesce(watch_expires_at < now() + interval '48 hours', false) as watch_ends_soon,
+               synced_at, red_since, red_reason, updated_at
           from channel_configs order by channel
         """
     )

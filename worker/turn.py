@@ -15,6 +15,7 @@ from agent.brief import Assessment, Author, Brief, ChannelLimits, Line
 from agent.effects import CreateTicket, Escalate, dump_effect
 from agent.embeddings import Embedder
 from agent.models.base import Model
+from agent.phrases import say
 from agent.prices import Prices
 from agent.prompt import PROMPT_VERSION, build_instructions, lay_out_turn
 from agent.toolbox import ToolContext
@@ -211,8 +212,9 @@ class TurnRunner:
             language, resolves = terminal.language, terminal.resolves
             if not any(isinstance(effect, CreateTicket) for effect in ending.effects):
                 effects.append(describe_assessment(assessment))
+        greeting = turn.config["greeting"].replace("{hello}", say("hello", language))
         text = lay_out_reply(
-            body, greeting=turn.config["greeting"], signature=turn.config["signature"], customer_name=turn.customer_name
+            body, greeting=greeting, signature=turn.config["signature"], customer_name=turn.customer_name
         )
         return replace(
             end,

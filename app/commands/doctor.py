@@ -85,7 +85,7 @@ async def check_gmail(settings: Settings, account: GmailAccount) -> AsyncIterato
     if profile.address != account.address:
         yield Finding("bad", f"Google lets us into {profile.address}, but GMAIL_ADDRESS is {account.address}")
         return
-    told = ", and when Google tells us of new mail" if settings.gmail_push else ""
+    told = ", and when Google tells us of new mail" if settings.gmail_push and settings.is_https else ""
     yield Finding("ok", f"the mailbox {account.address} is read every {settings.gmail_poll_seconds} s{told}")
     if settings.gmail_push is None:
         yield Finding("off", "mail is noticed sooner once Google tells us of it: docs/channels/gmail.md, Pub/Sub")

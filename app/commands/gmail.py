@@ -58,6 +58,8 @@ async def queue_work(settings: Settings, kind: str) -> int:
     """What a poll or the schedule would queue anyway, at once."""
     if settings.gmail_account is None:
         raise SettingsError(f"Gmail is off: {say_gmail_step(settings)}")
+    if kind == "gmail_watch" and settings.gmail_pubsub_topic is None:
+        raise SettingsError("GMAIL_PUBSUB_TOPIC: set it first, docs/channels/gmail.md, step 5")
     async with (
         find_database(settings) as database,
         open_pool(database.query_url, size=1) as pool,
@@ -65,7 +67,7 @@ async def queue_work(settings: Settings, kind: str) -> int:
     ):
         added = await queue.add_work(conn, f"job:{kind}", kind, {}, dedupe_key=f"job:{kind}")
         await queue.notify(conn, queue.WORK_CHANNEL)
-    print("queued: a worker does it within seconds" if added else "it was queued already")
+    print("queued: a worker does it within seconds, if one runs" if added else "it was queued already")
     return 0
 
 
@@ -114,7 +116,7 @@ def read_code(pasted: str, consent: Consent) -> str:
         raise GrantRefused(f"Google gave no permission: {' '.join(answer['error'])[:80]}")
     code, state = answer.get("code", [""])[0], answer.get("state", [""])[0]
     if not code:
-        raise GrantRefused(f"this is not the whole address: it begins with {REDIRECT}/?state= and has code= in it")
+        raise GrantRefused(f"this is not the whole address: it begins with {REDIRECT}/ and has state= and code= in it")
     if not hmac.compare_digest(state.encode(), consent.state.encode()):
         raise GrantRefused("this address is of another try: start again, and use the address that is printed then")
     return code

@@ -51,7 +51,7 @@ def name_reference(reference: str, domain: str) -> str:
 
 def lay_out_text(message: OutgoingMessage) -> str:
     """The body, and under it the ticket's number where there is one: what to name on the phone."""
-    return f"{message.body}\n\n{message.reference}\n" if message.reference else f"{message.body}\n"
+    return f"{message.body}\n\nTicket {message.reference}\n" if message.reference else f"{message.body}\n"
 
 
 def lay_out_html(text: str) -> str:

@@ -46,7 +46,9 @@ comment on column channel_configs.replies_per_address is 'Replies of the agent o
 
 insert into channel_configs (channel, greeting, signature, max_chars, preferred_chars, quiet_cap_seconds, receivers,
                              replies_per_thread, replies_per_address, replies_per_domain) values
-  ('gmail', 'Hello {name},', '', 8000, 1200, 60, '{mx.google.com}', 3, 10, 60);
+  ('gmail', '{hello} {name},', '', 8000, 1200, 60, '{mx.google.com}', 3, 10, 60);
+
+comment on column channel_configs.greeting is 'Put before every reply; {name} is the customer''s first name, {hello} the word of greeting in the language of the reply.';
 
 insert into schedules (name, every) values ('gmail_watch', '1 day');
 

@@ -1,6 +1,6 @@
 -- What people read. Dropped first, because a view cannot change its columns in place.
 
-drop view if exists alarms, waiting_customers, turn_explained, queue_overview, channel_metrics;
+drop view if exists mail_log, alarms, waiting_customers, turn_explained, queue_overview, channel_metrics;
 
 create view waiting_customers as
 -- a conversation whose customer waits
@@ -65,6 +65,14 @@ select c.id, k.reference, split_part(d.lane, ':', 1), c.customer_id, d.created_a
  where c.waiting_since is null and c.is_test is not true
    and not exists (select from messages m where m.conversation_id = c.id and m.author = 'person' and m.sent_at > d.created_at);
 comment on view waiting_customers is 'Everyone whose last word has no answer yet, each once: what they wait for (queue, turn, delivery, person or nobody), who owes it, since when, and by when; null where no ticket promises a time. attempts and last_error are those of what they wait for. is_unseen: nobody owns it, it waits for a person and no time is set, or nothing will happen any more, so somebody must look.';
+
+create view mail_log as
+select m.id, m.arrived_at, m.verdict, m.why, m.thread_key, k.reference, octet_length(m.raw) as bytes
+  from mails m
+  left join conversations c on c.channel = 'gmail' and c.thread_key = m.thread_key
+  left join lateral (select reference from tickets t where t.conversation_id = c.id order by t.created_at desc limit 1) k on true
+ order by m.arrived_at desc;
+comment on view mail_log is 'What came in by mail and what was made of it, latest first: why a mail got no answer.';
 
 create view turn_explained as
 select t.id as turn_id, t.conversation_id, k.reference, t.started_at, t.state, t.outcome, s.step, s.model, s.latency_ms, s.cost_usd,
@@ -266,11 +274,11 @@ with sessions as (
            where r.oid in (to_regclass('lanes'), to_regclass('message_queue')) and exists (
              select from unnest(r.reloptions) option where option in ('autovacuum_enabled=false', 'autovacuum_enabled=off'))) o
   union all
-  select 'watch_ends', g.channel, 1, g.watch_expires_at - interval '48 hours', format('The watch of %s ends %s and was not renewed.', g.channel, date_trunc('second', g.watch_expires_at)),
+  select 'watch_ends', g.channel, 1, g.watch_expires_at - interval '48 hours', format('The watch of %s ends %s, in less than 48 hours: it should have been renewed.', g.channel, date_trunc('second', g.watch_expires_at)),
          'A worker renews it every day: look for errors of the channel in its log, and at its credentials.'
     from channel_configs g where g.is_on and g.watch_expires_at < now() + interval '48 hours'
   union all
-  select 'channel_red', g.channel, 1, g.red_since, format('%s refuses us since %s: %s', g.channel, date_trunc('second', g.red_since), g.red_reason),
+  select 'channel_red', g.channel, 1, g.red_since, format('The vendor of %s refuses us since %s: %s.', g.channel, date_trunc('second', g.red_since), g.red_reason),
          'Nothing is read or sent there meanwhile, and nothing is lost; it goes on by itself once this is mended.'
     from channel_configs g where g.is_on and g.red_since is not null
   union all

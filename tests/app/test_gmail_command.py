@@ -190,7 +190,8 @@ async def test_doctor_sees_the_wrong_mailbox_and_a_google_that_is_away(google: G
 async def test_what_is_asked_for_now_is_queued_once(
     google: Google, database_url: str, conn: Connection, action: str, kind: str
 ) -> None:
-    environ = set_up(google, DATABASE_URL=database_url, GMAIL_REFRESH_TOKEN="1//refresh")
+    topic = "projects/desk-example/topics/gmail"
+    environ = set_up(google, DATABASE_URL=database_url, GMAIL_REFRESH_TOKEN="1//refresh", GMAIL_PUBSUB_TOPIC=topic)
     for _ in range(2):
         code, _, _ = await run("gmail", action, **environ)
         assert code == 0

@@ -47,7 +47,7 @@ def test_subject_names_and_text_arrive_as_they_were_written() -> None:
     plain, html = (mail.get_body((kind,)) for kind in ("plain", "html"))
     assert plain is not None
     assert html is not None
-    assert plain.get_content().split() == f"{MESSAGE.body} TF-20261121-0001".split()
+    assert plain.get_content().split() == f"{MESSAGE.body} Ticket TF-20261121-0001".split()
     assert "open the board &amp; choose &lt;Export&gt;.<br>" in html.get_content()
 
 

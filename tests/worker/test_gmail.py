@@ -463,3 +463,17 @@ async def test_nobody_is_greeted_with_a_strangers_link(desk: MailDesk) -> None:
     await desk.turn(reply_with("Here is how."))
     await desk.deliver()
     assert b"evil" not in desk.gmail.journal.sent[0].raw
+
+
+async def test_the_greeting_is_in_the_language_of_the_reply(desk: MailDesk) -> None:
+    await desk.receive(make_mail("Wie exportiere ich ein Board? Ich finde es nicht in den Einstellungen."))
+    await desk.turn(reply_with("Vielen Dank für Ihre Nachricht, wir sehen uns das an.", language="de"))
+    await desk.deliver()
+    assert b"Hallo Ana," in desk.gmail.journal.sent[0].raw
+
+
+async def test_whoever_asks_why_a_mail_got_no_answer_finds_it_in_the_log(desk: MailDesk) -> None:
+    mail = await desk.receive(make_mail(Precedence="bulk"))
+    row = await desk.conn.fetchrow("select id, verdict, why, bytes > 0 as is_kept from mail_log")
+    assert row is not None
+    assert tuple(row) == (mail.id, "robot", "Precedence: bulk", True)

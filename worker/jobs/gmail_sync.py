@@ -84,7 +84,11 @@ class GmailSync(Upkeep):
             return None
         except PermanentFailure as error:  # it holds up no other
             return park(gmail_id, f"Gmail does not give it out: {error}", now())
-        return None if is_skipped(raw) else await asyncio.to_thread(self.judge, box, raw)
+        if is_skipped(raw):
+            return None
+        mail = await asyncio.to_thread(self.judge, box, raw)
+        log.info("mail read", extra={"mail": gmail_id, "verdict": mail.row["verdict"], "why": mail.row["why"]})
+        return mail
 
     def judge(self, box: Mailbox, raw: RawMail) -> MailRow:
         address = self.api.account.address
