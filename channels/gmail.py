@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from channels.base import KeepDraft, OutgoingMessage
-from channels.gmail_api import DraftGone, GmailAccount, GmailApi, ThreadGone, open_gmail_api
+from channels.gmail_api import DraftGone, GmailApi, ThreadGone, open_gmail_api
+from channels.google_oauth import GmailAccount
 from channels.mail.threads import make_message_id
 from channels.mail.writing import write_mail
 from db.errors import RetryLater

@@ -17,9 +17,7 @@ from googleapiclient.errors import HttpError
 
 from channels.base import NotSent, Refused
 from channels.gmail_wire import UnclearAnswer, Wire, explain, list_added, list_entries, read_number, read_text
-from channels.google_oauth import PAUSE, TIMEOUT, Grant
-from channels.google_oauth import GmailAccount as GmailAccount
-from channels.google_oauth import GrantExpired as GrantExpired
+from channels.google_oauth import PAUSE, TIMEOUT, GmailAccount, Grant
 from db.errors import DeskError, NotFound, PermanentFailure, RetryLater
 
 THREADS = 4  # calls to Google at the same time; one mailbox is allowed about 50 a second

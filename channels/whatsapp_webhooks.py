@@ -9,8 +9,7 @@ from urllib.parse import parse_qsl
 
 from twilio.request_validator import RequestValidator
 
-from channels.base import PAYLOAD_VERSION
-from channels.base import InvalidSignature as InvalidSignature
+from channels.base import PAYLOAD_VERSION, InvalidSignature
 from db.errors import DeskError
 
 PREFIX = "whatsapp:"

@@ -1,7 +1,7 @@
 """The HTTP connections to the models of one process."""
 
 from collections.abc import AsyncIterator, Callable
-from functools import partial
+from contextlib import ExitStack
 from typing import cast
 from urllib.request import getproxies
 
@@ -42,13 +42,11 @@ class SpreadTransport(httpx2.AsyncBaseTransport):
         """Send it over the first free connection, so that few calls keep few connections warm."""
         place = self.calls.index(min(self.calls))
         self.calls[place] += 1
-        try:
+        with ExitStack() as held:
+            held.callback(self.release, place)
             response = await self.pools[place].handle_async_request(request)
-        except BaseException:
-            self.calls[place] -= 1
-            raise
-        response.stream = HeldStream(cast(httpx2.AsyncByteStream, response.stream), partial(self.release, place))
-        return response
+            response.stream = HeldStream(cast(httpx2.AsyncByteStream, response.stream), held.pop_all().close)
+            return response
 
     def release(self, place: int) -> None:
         self.calls[place] -= 1

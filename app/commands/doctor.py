@@ -10,7 +10,8 @@ from pydantic import SecretStr
 from app.database import Database, find_database
 from app.settings import Settings
 from app.shortfalls import list_doubts, list_off
-from channels.gmail_api import GmailAccount, GrantExpired, open_gmail_api
+from channels.gmail_api import open_gmail_api
+from channels.google_oauth import GmailAccount, GrantExpired
 from db.errors import DeskError, SchemaMismatch
 from db.health import (
     REFUSED,

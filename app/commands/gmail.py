@@ -13,8 +13,8 @@ import httpx2
 from app.database import find_database
 from app.settings import Settings, SettingsError
 from app.shortfalls import say_gmail_step
-from channels.gmail_api import GmailAccount, open_gmail_api
-from channels.google_oauth import TIMEOUT, Consent, GrantRefused, Tokens, begin_consent, exchange_code
+from channels.gmail_api import open_gmail_api
+from channels.google_oauth import TIMEOUT, Consent, GmailAccount, GrantRefused, Tokens, begin_consent, exchange_code
 from db import queue
 from db.errors import DeskError
 from db.pool import acquire, open_pool

@@ -9,7 +9,8 @@ from starlette.responses import Response
 from app.access import is_delivery_signature, signed
 from app.problems import Problem
 from app.state import DeskRequest
-from channels.whatsapp_webhooks import Fields, InvalidSignature, UnreadableWebhook, WhatsAppWebhooks
+from channels.base import InvalidSignature
+from channels.whatsapp_webhooks import Fields, UnreadableWebhook, WhatsAppWebhooks
 from db.deliveries import record_status
 from db.pool import acquire
 from db.queue import NewWork

@@ -3,6 +3,7 @@
 import logging
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from io import BytesIO
 from pathlib import PurePosixPath
 
@@ -101,11 +102,9 @@ def read_pdf(content: bytes) -> str:
 
     logging.getLogger("pypdf").disabled = True
     found: list[str] = []
-    try:
+    with suppress(Exception):  # a parser of a format of strangers fails in every way there is; what was read counts
         for page in PdfReader(BytesIO(content)).pages[:MAX_PAGES]:
             found.append(page.extract_text())
             if sum(map(len, found)) > MAX_FILE_TEXT:
                 break
-    except Exception:  # noqa: BLE001 (a parser of a format of strangers fails in every way there is)
-        return clean_text("\n\n".join(found))[:MAX_FILE_TEXT].strip()
     return clean_text("\n\n".join(found))[:MAX_FILE_TEXT].strip()

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from channels.gmail_api import GmailAccount
+from channels.google_oauth import GmailAccount
 
 GMAIL = "/gmail/v1/users/me"
 HANG_UP = b""

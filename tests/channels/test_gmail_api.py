@@ -11,8 +11,9 @@ import httpx2
 import pytest
 
 from channels.base import NotSent, Refused
-from channels.gmail_api import DraftGone, GmailApi, GrantExpired, HistoryGone, ThreadGone, open_gmail_api
+from channels.gmail_api import DraftGone, GmailApi, HistoryGone, ThreadGone, open_gmail_api
 from channels.gmail_wire import UnclearAnswer
+from channels.google_oauth import GrantExpired
 from db.errors import NotFound, PermanentFailure, RetryLater
 from tests.channels.google import HANG_UP, SILENCE, Google, Reply, fail, open_google, say
 

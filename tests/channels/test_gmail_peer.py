@@ -6,8 +6,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from channels.base import NotSent
-from channels.gmail_api import DraftGone, GmailAccount, GmailApi, GrantExpired, HistoryGone, ThreadGone, open_gmail_api
+from channels.gmail_api import DraftGone, GmailApi, HistoryGone, ThreadGone, open_gmail_api
 from channels.gmail_wire import UnclearAnswer
+from channels.google_oauth import GmailAccount, GrantExpired
 from db.errors import RetryLater
 from tests.stand_ins.gmail import TOPIC, Gmail
 from tests.stand_ins.gmail_journal import GmailFault

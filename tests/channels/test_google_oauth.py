@@ -6,7 +6,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 import pytest
 
 from channels.base import NotSent
-from channels.gmail_api import GmailApi, GrantExpired, open_gmail_api
+from channels.gmail_api import GmailApi, open_gmail_api
+from channels.google_oauth import GrantExpired
 from tests.channels.google import HANG_UP, Google, Reply, fail, open_google, say
 
 PRIVATE = "somebody@private.example"

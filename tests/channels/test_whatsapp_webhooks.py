@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from channels.base import read_payload
-from channels.whatsapp_webhooks import Fields, InvalidSignature, UnreadableWebhook, WhatsAppAccount, WhatsAppWebhooks
+from channels.base import InvalidSignature, read_payload
+from channels.whatsapp_webhooks import Fields, UnreadableWebhook, WhatsAppAccount, WhatsAppWebhooks
 from tests.channels.twilio import ACCOUNT, CUSTOMER, PUBLIC, Pairs, encode, make_message, make_status, sign
 
 TARGET = "/webhooks/whatsapp"

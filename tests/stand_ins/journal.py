@@ -104,10 +104,6 @@ class Journal:
         """What was accepted under each token, in order."""
         return group_by_token(self.accepted)
 
-    def list_doubled(self) -> dict[str | None, list[Accepted]]:
-        """Tokens under which more than one message was accepted."""
-        return {token: taken for token, taken in self.list_by_token().items() if len(taken) > 1}
-
 
 def group_by_token(accepted: Iterable[Accepted]) -> dict[str | None, list[Accepted]]:
     groups: dict[str | None, list[Accepted]] = defaultdict(list)

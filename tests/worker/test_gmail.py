@@ -15,6 +15,7 @@ from channels.google_oauth import GmailAccount
 from channels.mail.threads import make_message_id
 from db import tickets
 from db.errors import RetryLater
+from db.mails import load_mailbox
 from db.pool import Connection, Pool
 from tests.fakes import hand_over, reply_with
 from tests.stand_ins.gmail import Gmail
@@ -435,6 +436,18 @@ async def test_who_forges_an_address_does_not_speak_in_its_owners_conversation(d
     assert await desk.sql("select status from conversations where trust > 0") != "resolved"
 
 
+async def test_who_forges_an_address_does_not_get_in_by_naming_a_mail_of_ours(desk: MailDesk) -> None:
+    await desk.receive(make_mail())
+    await desk.turn(reply_with("Here is how."))
+    await desk.deliver()
+    [answer] = desk.gmail.journal.sent
+    forged = make_mail("Thanks, solved!", answers=f"<{answer.message_id}>").replace(b"dmarc=pass", b"dmarc=fail")
+    await desk.receive(forged)
+    await desk.turn(reply_with("Good."))
+    assert await desk.sql("select count(*) from conversations") == 2
+    assert await desk.sql("select status from conversations where trust > 0") != "resolved"
+
+
 async def test_a_bounce_about_somebody_it_was_passed_on_to_fails_nothing(desk: MailDesk) -> None:
     await desk.receive(make_mail())
     await desk.turn(reply_with("Here is how."))
@@ -477,3 +490,14 @@ async def test_whoever_asks_why_a_mail_got_no_answer_finds_it_in_the_log(desk: M
     row = await desk.conn.fetchrow("select id, verdict, why, bytes > 0 as is_kept from mail_log")
     assert row is not None
     assert tuple(row) == (mail.id, "robot", "Precedence: bulk", True)
+
+
+async def test_a_mail_that_two_workers_read_at_once_counts_once(desk: MailDesk) -> None:
+    mail = await desk.receive(make_mail())
+    await desk.turn(reply_with("Here is how."))
+    typed = await desk.gmail.type_reply(mail.thread_id, "Jane here: like this.")
+    box = await load_mailbox(desk.conn)
+    row = await desk.syncing.read(box, typed.id)
+    for _ in range(2):
+        await desk.syncing.store(box, row, None)
+    assert await desk.sql("select count(*) from messages where author = 'person'") == 1

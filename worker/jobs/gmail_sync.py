@@ -5,8 +5,9 @@ import logging
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from channels.gmail_api import GmailApi, GrantExpired, HistoryGone, RawMail
+from channels.gmail_api import GmailApi, HistoryGone, RawMail
 from channels.gmail_intake import is_skipped, park, read_incoming
+from channels.google_oauth import GrantExpired
 from channels.mail.senders import OwnMail
 from db import mails, queue
 from db.errors import NotFound, PermanentFailure
