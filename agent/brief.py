@@ -93,3 +93,7 @@ class Brief:
     open_ticket: str | None
     """The reference of this conversation's open ticket."""
     assessment: Assessment
+    unread: tuple[str, ...] = ()
+    """What came with the burst and nobody here can read, a kind each: image, audio, video or file."""
+    is_wordless: bool = False
+    """The burst has no words, only things that came along."""

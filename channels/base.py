@@ -16,6 +16,15 @@ NAME = re.compile(r"(?=.{1,40}$)[^\W\d_]+(?:['’-][^\W\d_]+)*")
 
 
 @dataclass(frozen=True, slots=True)
+class Attached:
+    """A file that came with a message and still lies with the vendor."""
+
+    url: str
+    type: str
+    """As the vendor declares it."""
+
+
+@dataclass(frozen=True, slots=True)
 class InboundMessage:
     """One message as it waits on the queue."""
 
@@ -33,6 +42,11 @@ class InboundMessage:
     customer: dict[str, Any] | None
     """{kind, value, proof, name, plan}; None when the conversation already knows who writes."""
     is_test: bool = False
+    address: str | None = None
+    """Where they wrote from, as the vendor has it; None: as in thread_key."""
+    words: str = ""
+    """What of `body` are the customer's own words: without the marks that stand for files."""
+    attached: tuple[Attached, ...] = ()
 
 
 def read_payload(payload: dict[str, Any]) -> InboundMessage:
@@ -52,6 +66,9 @@ def read_payload(payload: dict[str, Any]) -> InboundMessage:
             sent_at=datetime.fromisoformat(payload["sent_at"]),
             customer=payload["customer"],
             is_test=bool(payload.get("is_test", False)),
+            address=payload.get("address"),
+            words=payload.get("words", payload["body"]),
+            attached=tuple(Attached(one["url"], one["type"]) for one in payload.get("attached", ())),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise PermanentFailure(f"payload cannot be read: {type(error).__name__} at {error}") from error
@@ -100,6 +117,8 @@ class OutgoingMessage:
     """Of the conversation's ticket."""
     mail_thread: str | None = None
     """Gmail's id of the thread the customer wrote in last."""
+    is_late: bool = False
+    """The customer's last word is older than the channel's reply_window: free text would not reach them."""
     references: tuple[str, ...] = ()
     """The mails of the conversation, oldest first: Message-IDs of theirs, tokens of ours."""
 
@@ -118,6 +137,33 @@ class ChannelOff(NotSent):
 
 class Refused(PermanentFailure):
     """The vendor will never take this message. The reason is the vendor's, without the customer's text."""
+
+
+class Blocked(Refused):
+    """The customer wants nothing more from us there: nothing else is tried either, until they say so."""
+
+
+class Unfetchable(DeskError):
+    """A file cannot be had from the vendor. The reason is for the team, without the address."""
+
+
+@dataclass(frozen=True, slots=True)
+class FetchedFile:
+    """A file as it was fetched."""
+
+    content: bytes
+    type: str
+    """Media type by its content; application/octet-stream when nothing says it."""
+    text: str | None
+    """What it says, cut; None where it cannot be read."""
+
+
+class MediaSource(Protocol):
+    """Where the files of a channel are fetched from."""
+
+    async def fetch(self, attached: Attached) -> FetchedFile:
+        """One file, bounded in size and time. Raises Unfetchable, and nothing else but a cancellation."""
+        ...
 
 
 KeepDraft = Callable[[str], Awaitable[None]]

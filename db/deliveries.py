@@ -64,13 +64,15 @@ async def end_delivery(
     *,
     vendor_id: str | None = None,
     error: str | None = None,
+    is_blocked: bool = False,
     is_last: bool = False,
     prefix: str = "TF",
 ) -> bool:
     """Keep what became of a try; a settled message leaves the queue. False when the lease was lost.
 
     An acceptance (`sent`, with the vendor's id) is kept even then: it is a fact, whoever learns it.
-    is_last: also free the lane. prefix: of the ticket that calls a person, where there is none yet.
+    is_blocked: the customer wants nothing more from us there. is_last: also free the lane. prefix: of the ticket that
+    calls a person, where there is none yet.
     """
     result = await conn.fetchval(
         "select end_delivery($1)",
@@ -82,6 +84,7 @@ async def end_delivery(
             "outcome": outcome,
             "vendor_id": vendor_id,
             "error": error,
+            "is_blocked": is_blocked,
             "is_last": is_last,
             "prefix": prefix,
         },
@@ -98,12 +101,13 @@ async def record_status(
     status: str,
     error: str | None,
     payload: dict[str, Any],
+    is_blocked: bool = False,
     prefix: str = "TF",
 ) -> bool:
     """Keep what a vendor reports: sending, sent, delivered, read or failed. Whether we know the message.
 
     token: ours, when the report carries it; it proves that the vendor took the message. error: the vendor's reason in
-    words. payload: the report as it came.
+    words. payload: the report as it came. is_blocked: the customer wants nothing more from us there.
     """
     result = await conn.fetchval(
         "select record_status($1)",
@@ -114,6 +118,7 @@ async def record_status(
             "status": status,
             "error": error,
             "payload": payload,
+            "is_blocked": is_blocked,
             "prefix": prefix,
         },
     )

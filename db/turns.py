@@ -27,6 +27,8 @@ class TurnStart:
     customer: dict[str, Any] | None
     covers_external: list[str]
     is_test: bool = False
+    address: str | None = None
+    """Where the newest of them was written from, as the vendor has it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +78,8 @@ class OpenTurn:
     summary: str
     subject: str
     is_test: bool
+    is_suppressed: bool
+    """Nothing is to be sent to this customer here."""
     customer_name: str | None
     spent_today_usd: float
     spent_here_usd: float

@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import NoReturn
 from uuid import UUID
 
-from channels.base import Channel, ChannelOff, NotSent, OutgoingMessage, Refused
+from channels.base import Blocked, Channel, ChannelOff, NotSent, OutgoingMessage, Refused
 from db import deliveries, queue
 from db.deliveries import Absence, Delivery, Outcome
 from db.errors import LeaseLost, PermanentFailure, RetryLater
@@ -135,7 +135,7 @@ class Attempt:
         except NotSent as error:
             await self.put_off(delivery, error)
         except Refused as error:
-            await self.end("failed", error=str(error))
+            await self.end("failed", error=str(error), is_blocked=isinstance(error, Blocked))
         except Exception as error:  # whatever it was, nobody knows whether the vendor took the message
             reason = type(error).__name__
             log.warning("delivery in doubt", extra={"lane": self.lane.label, "error": reason})
@@ -168,7 +168,13 @@ class Attempt:
                 raise LeaseLost(self.lane.lane)
 
     async def end(
-        self, outcome: Outcome, *, vendor_id: str | None = None, error: str | None = None, is_last: bool | None = None
+        self,
+        outcome: Outcome,
+        *,
+        vendor_id: str | None = None,
+        error: str | None = None,
+        is_blocked: bool = False,
+        is_last: bool | None = None,
     ) -> None:
         settles = outcome not in ("not_sent", "unknown")
         async with acquire(self.desk.pool) as conn:
@@ -180,6 +186,7 @@ class Attempt:
                 outcome,
                 vendor_id=vendor_id,
                 error=error,
+                is_blocked=is_blocked,
                 is_last=settles and self.job is self.lane.jobs[-1] if is_last is None else is_last,
                 prefix=self.desk.ticket_prefix,
             )

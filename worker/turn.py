@@ -20,13 +20,14 @@ from agent.prices import Prices
 from agent.prompt import PROMPT_VERSION, build_instructions, lay_out_turn
 from agent.toolbox import ToolContext
 from agent.turn import AgentTurn, Ending, Limits
-from channels.base import Channel, InboundMessage, lay_out_reply, read_payload
+from channels.base import Channel, InboundMessage, MediaSource, lay_out_reply, read_payload
 from channels.splitting import split_for
 from db import turns
 from db.errors import LeaseLost
 from db.pool import Pool, acquire
 from db.queue import ClaimedLane
 from db.turns import OpenTurn, StepRow, TurnEnd, TurnStart
+from worker.media import ReadMessage, read_media
 
 log = logging.getLogger(__name__)
 
@@ -60,6 +61,8 @@ class TurnRunner:
     """Told the thread of each conversation that changed, after the commit."""
     channels: Mapping[str, Channel] = field(default_factory=dict)
     """The vendors that replies are handed to; a channel without one shows them on a page of ours."""
+    media: Mapping[str, MediaSource] = field(default_factory=dict)
+    """Where the files that come with messages are fetched from, by channel."""
     conversation_budget_usd: Decimal = Decimal("0.50")
     """Money one conversation may cost in a UTC day; then the offline model answers."""
 
@@ -74,16 +77,17 @@ class TurnRunner:
     async def take_turn(self, lane: ClaimedLane, *, dead_error: str | None) -> None:
         began = time.perf_counter()
         messages = [read_payload(job.payload) for job in lane.jobs]
+        read = await read_media(self.pool, self.media if dead_error is None else {}, messages)
         async with acquire(self.pool) as conn:
             turn = await turns.open_turn(conn, start_turn(lane, messages))
         if turn is None:
             raise LeaseLost(lane.lane)
-        end = await self.find_end(lane, turn, messages, dead_error)
+        end = await self.find_end(lane, turn, read, dead_error)
         thinking_ms = (time.perf_counter() - began) * 1000
         end = replace(end, timings_ms=end.timings_ms | {"waiting": lane.jobs[0].waited_ms, "thinking": thinking_ms})
         result = await self.commit(end)
         if result == "braked":
-            end = await self.brake(lane, turn, messages, end)
+            end = await self.brake(lane, turn, read, end)
             result = await self.commit(end)
         log.info("turn ended", extra={"turn_id": turn.turn_id, "outcome": end.outcome, "result": result})
         if result == "lost":
@@ -94,9 +98,9 @@ class TurnRunner:
         async with acquire(self.pool) as conn:
             return await turns.commit_turn(conn, end)
 
-    async def brake(self, lane: ClaimedLane, turn: OpenTurn, messages: list[InboundMessage], end: TurnEnd) -> TurnEnd:
+    async def brake(self, lane: ClaimedLane, turn: OpenTurn, read: list[ReadMessage], end: TurnEnd) -> TurnEnd:
         """The same turn ended at a person, because this customer got so many replies that a machine may be writing."""
-        brief = self.make_brief(turn, messages)
+        brief = self.make_brief(turn, read)
         ending = await loop.hand_over(replace(self.make_agent_turn(lane, turn, brief), steps=()), "replies")
         handed = self.keep(replace(end, error=None), turn, brief, ending)
         last_step = handed.last_step and replace(handed.last_step, step=end.last_step.step + 1 if end.last_step else 1)
@@ -111,7 +115,7 @@ class TurnRunner:
         )
 
     async def find_end(
-        self, lane: ClaimedLane, turn: OpenTurn, messages: list[InboundMessage], dead_error: str | None
+        self, lane: ClaimedLane, turn: OpenTurn, read: list[ReadMessage], dead_error: str | None
     ) -> TurnEnd:
         """What the turn comes to; no connection is held meanwhile."""
         end = TurnEnd(
@@ -119,12 +123,15 @@ class TurnRunner:
             token=lane.token,
             turn_id=turn.turn_id,
             covers=lane.job_ids,
-            inbound=[{"external_id": m.external_id, "body": m.body, "sent_at": m.sent_at} for m in messages],
+            inbound=[
+                {"external_id": r.message.external_id, "body": r.message.body, "sent_at": r.message.sent_at}
+                for r in read
+            ],
             outcome="silent",
             dead_error=dead_error,
             error=dead_error,
         )
-        brief = self.make_brief(turn, messages)
+        brief = self.make_brief(turn, read)
         end = replace(end, language=brief.assessment.language, sentiment=brief.assessment.sentiment.score)
         if dead_error is None and is_only_thanks(turn, brief):
             return replace(end, outcome="closed")
@@ -134,9 +141,12 @@ class TurnRunner:
         if dead_error is not None:
             # without the journal, which may be what made every try fail
             return self.keep(end, turn, brief, await loop.hand_over(replace(agent_turn, steps=()), "attempts"))
+        if turn.is_suppressed:  # what we would say would not be sent: a person finds out how to reach them
+            return self.keep(end, turn, brief, await loop.hand_over(agent_turn, "opted_out"))
         return self.keep(end, turn, brief, await loop.run_turn(agent_turn))
 
-    def make_brief(self, turn: OpenTurn, messages: list[InboundMessage]) -> Brief:
+    def make_brief(self, turn: OpenTurn, read: list[ReadMessage]) -> Brief:
+        messages = [one.message for one in read]
         said = [(m.author, m.body, m.sent_at) for m in turn.history]
         burst = [("customer", m.body, m.sent_at) for m in messages]
         lines = [
@@ -156,18 +166,18 @@ class TurnRunner:
             history=history,
             burst=fresh,
             open_ticket=turn.ticket["reference"] if turn.ticket else None,
-            assessment=self.assess(turn, history, fresh, messages[0].category),
+            assessment=self.assess(turn, history, messages),
+            unread=tuple(kind for one in read for kind in one.unread),
+            is_wordless=not any(m.words.strip() for m in messages),
         )
 
-    def assess(
-        self, turn: OpenTurn, history: tuple[Line, ...], burst: tuple[Line, ...], hint: str | None
-    ) -> Assessment:
+    def assess(self, turn: OpenTurn, history: tuple[Line, ...], messages: list[InboundMessage]) -> Assessment:
         """The pre-pass. A first message is judged with its subject, which often holds the question."""
-        texts = [line.text for line in burst]
+        texts = [m.words for m in messages]
         if not history and turn.subject:
             texts = [turn.subject, *texts]
         earlier = [line.text for line in history if line.author == "customer"]
-        return self.assessor.assess(texts, previous=earlier, language=turn.language, category_hint=hint)
+        return self.assessor.assess(texts, previous=earlier, language=turn.language, category_hint=messages[0].category)
 
     def make_agent_turn(self, lane: ClaimedLane, turn: OpenTurn, brief: Brief) -> AgentTurn:
         async def record_step(step: StepRow) -> None:
@@ -269,6 +279,7 @@ def start_turn(lane: ClaimedLane, messages: list[InboundMessage]) -> TurnStart:
         customer=customer,
         covers_external=[m.external_id for m in messages],
         is_test=first.is_test,
+        address=messages[-1].address,
     )
 
 

@@ -15,20 +15,23 @@ begin
     when m.delivery = 'pending' and exists (select from messages p where p.reply_id = m.reply_id and p.part < m.part
                                                and p.delivery not in ('sent', 'delivered', 'read')) then 'cut'
     when m.delivery = 'pending' and m.author = 'agent' and talk.silenced_at > m.sent_at then 'cancel'
+    when m.delivery = 'pending' and m.kind is distinct from 'opt_out' and is_suppressed(talk) then 'suppress'
     when m.delivery = 'pending' then 'send'
     when absence is null then 'look_up'
     -- a second try: not after a person has spoken, and only one where a no of the vendor is no proof
     when m.author = 'agent' and talk.silenced_at > m.sent_at then case absence when 'certain' then 'cancel' else 'park' end
     when absence = 'likely' and m.possible_duplicate then 'park'
+    when is_suppressed(talk) then 'suppress'
     else 'send' end;
   if act = 'send' then
     update lanes set lease_until = greatest(lease_until, clock_timestamp() + lease) where lane = in_lane;
     update messages set delivery = 'sending', tries = tries + 1, first_try_at = coalesce(first_try_at, clock_timestamp()),
-           last_try_at = clock_timestamp(), possible_duplicate = possible_duplicate or coalesce(absence = 'likely', false)
+           last_try_at = clock_timestamp(), possible_duplicate = possible_duplicate or coalesce(absence = 'likely', false),
+           is_late = coalesce(free_until(talk) < clock_timestamp(), false)
      where id = m.id returning * into m;
-  elsif act in ('cut', 'cancel') then
+  elsif act in ('cut', 'cancel', 'suppress') then
     update messages set delivery = 'cancelled', delivery_error = case act when 'cut' then 'an earlier part did not arrive'
-           else 'a person has spoken since' end where id = m.id;
+           when 'suppress' then 'they asked us to stop' else 'a person has spoken since' end where id = m.id;
     perform settle_by_person(talk.id);
     act := 'done';
   end if;
@@ -37,9 +40,8 @@ begin
     'first_tried_ms_ago', extract(epoch from clock_timestamp() - m.first_try_at) * 1000, 'message', jsonb_build_object(
     'id', m.id, 'token', m.idempotency_token, 'channel', m.channel, 'thread_key', talk.thread_key, 'subject', talk.subject, 'body', m.body,
     'part', m.part, 'parts', m.parts, 'tries', m.tries, 'draft_id', m.draft_id, 'first_try_at', m.first_try_at,
-    'to', coalesce(case when m.channel = 'gmail' then substr(talk.thread_key, strpos(talk.thread_key, ':') + 1) end, (select i.value from customer_identifiers i where i.customer_id = talk.customer_id
-                      and i.kind = case m.channel when 'whatsapp' then 'phone' end
-                     order by i.value = talk.thread_key desc, i.proven_at desc nulls last limit 1), talk.thread_key),
+    'to', case m.channel when 'gmail' then substr(talk.thread_key, strpos(talk.thread_key, ':') + 1) else coalesce(talk.address, talk.thread_key) end,
+    'is_late', m.is_late,
     'in_reply_to', (select b.external_id from messages b where b.conversation_id = talk.id and b.direction = 'inbound'
                      order by b.sent_at desc, b.id desc limit 1),
     'author', m.author, 'reference', (select t.reference from tickets t where t.conversation_id = talk.id order by t.created_at desc limit 1),
@@ -68,7 +70,7 @@ create or replace function settle_wait(m messages) returns void language sql as 
            -- since the first word taken up after this message was written, that was no mere thanks and no person has answered
            select min(w.said_at) from (
              select q.created_at from message_queue q where q.lane = c.channel || ':' || c.thread_key and q.kind = 'inbound'
-             union all select i.sent_at from messages i where i.conversation_id = c.id and i.direction = 'inbound'
+             union all select i.sent_at from messages i where i.conversation_id = c.id and i.direction = 'inbound' and i.kind is null
                  and i.created_at > m.created_at and i.turn_id is distinct from m.turn_id
                  and not exists (select from turns t where t.id = i.turn_id and t.outcome = 'closed')) w (said_at)
             where not exists (select from messages p where p.conversation_id = c.id and p.author = 'person' and p.sent_at > w.said_at))
@@ -121,6 +123,7 @@ begin
   select * into m from messages where id = in_message;
   if in_status = 'failed' and m.delivery in ('sending', 'unknown', 'sent') then
     update messages set delivery = 'failed', delivery_error = in_error where id = m.id;
+    if m.kind = 'opt_out' then return; end if;
     perform call_person(m.conversation_id, 'delivery_failed', coalesce(in_error, 'The vendor could not deliver a reply.'), in_prefix);
   elsif coalesce((rank->>in_status)::int, 0) > coalesce((rank->>m.delivery)::int, 0) then
     update messages set delivery = in_status, delivery_error = null where id = m.id;  -- a person who was called stays called
@@ -143,7 +146,10 @@ begin
            -- a second try that was surely not taken says nothing about the first
            delivery = case outcome when 'not_sent' then case when m.possible_duplicate then 'unknown' else 'pending' end when 'failed' then 'failed' when 'unknown' then 'unknown'
                                    when 'parked' then 'unknown' else delivery end where id = m.id;
-    if outcome in ('failed', 'parked') then
+    if (d->>'is_blocked')::boolean then
+      perform suppress(c, d->>'error') from conversations c where c.id = talk;
+    end if;
+    if outcome in ('failed', 'parked') and m.kind is distinct from 'opt_out' then
       perform call_person(talk, case outcome when 'failed' then 'delivery_failed' else 'delivery_unknown' end, coalesce(d->>'error', ''), d->>'prefix');
     end if;
   end if;
@@ -172,6 +178,9 @@ begin
     perform from conversations where id = known.conversation_id for update;
     perform from messages where id = known.id for update;
     perform mark_sent(known.id, s->>'vendor_id', s->>'prefix');  -- whatever it reports, the vendor has it
+    if (s->>'is_blocked')::boolean then
+      perform suppress(c, s->>'error') from conversations c where c.id = known.conversation_id;
+    end if;
   end if;
   insert into delivery_events (channel, vendor_id, message_id, status, error, payload)
   values (s->>'channel', s->>'vendor_id', known.id, status, s->>'error', coalesce(nullif(s->'payload', 'null'), '{}'));

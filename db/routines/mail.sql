@@ -1,19 +1,19 @@
 -- What a mailbox holds becomes work, or is only kept.
 
 create or replace function place_mail(m jsonb) returns text language plpgsql as $$
-declare key text; address text := m->'customer'->>'value'; trusted boolean := (m->>'trust')::int > 0;
+declare key text; sender text := m->'customer'->>'value'; trusted boolean := (m->>'trust')::int > 0;
 begin
   -- an answer to a mail of ours, by the one it was sent to
   select c.thread_key into key from jsonb_array_elements_text(m->'tokens') with ordinality t (token, place)
     join messages o on o.idempotency_token = t.token::uuid and o.channel = 'gmail'
     join conversations c on c.id = o.conversation_id and (trusted or c.trust = 0)
-   where substr(c.thread_key, strpos(c.thread_key, ':') + 1) = address
+   where substr(c.thread_key, strpos(c.thread_key, ':') + 1) = sender
    order by t.place desc limit 1;
   if found then return key; end if;
-  key := (m->>'thread_id') || ':' || address;
+  key := (m->>'thread_id') || ':' || sender;
   -- whoever only claims to be somebody does not speak in that somebody's conversation
   if not trusted and exists (select from conversations where channel = 'gmail' and thread_key = key and trust > 0) then
-    key := (m->>'thread_id') || '?:' || address;
+    key := (m->>'thread_id') || '?:' || sender;
   end if;
   return key;
 end $$;
@@ -55,13 +55,14 @@ end $$;
 comment on function store_mail(jsonb, bytea, interval, interval, text) is 'Keeps a mail and does what follows from its verdict: a customer''s is queued, a bounce fails the message it is about, our own one proves that it was sent, one that somebody typed in Gmail silences the agent. known: it was kept before, and nothing happens twice.';
 
 create or replace function call_before_turn(m jsonb, key text, reason text, note text, prefix text) returns void language plpgsql as $$
+declare from_channel text := coalesce(m->>'channel', 'gmail');
 begin
   insert into conversations (channel, thread_key, customer_id, subject, trust, waiting_since)
-  values ('gmail', key, resolve_customer(m->'customer'), m->>'subject', (m->>'trust')::smallint, (m->>'arrived_at')::timestamptz)
+  values (from_channel, key, resolve_customer(m->'customer'), m->>'subject', (m->>'trust')::smallint, coalesce(m->>'arrived_at', m->>'sent_at')::timestamptz)
   on conflict (channel, thread_key) do nothing;
-  perform call_person(c.id, reason, note, prefix) from conversations c where c.channel = 'gmail' and c.thread_key = key;
+  perform call_person(c.id, reason, note, prefix) from conversations c where c.channel = from_channel and c.thread_key = key;
 end $$;
-comment on function call_before_turn(jsonb, text, text, text, text) is 'A person has a mail before the agent could take it up: it is too old for a machine''s answer, or the thread is a person''s.';
+comment on function call_before_turn(jsonb, text, text, text, text) is 'A person has a message before the agent could take it up: it is too old for a machine''s answer, or the thread is a person''s.';
 
 create or replace function bounce_mail(m jsonb, prefix text) returns void language plpgsql as $$
 declare about messages; talk conversations;

@@ -6,7 +6,7 @@ $$;
 comment on function route_of(text) is 'Who sees to a category; the route of general where it has none of its own.';
 
 create or replace function unanswered_since(talk conversations) returns timestamptz language sql as $$
-  select coalesce(least(talk.waiting_since, (select max(created_at) from messages where conversation_id = talk.id and direction = 'inbound')),
+  select coalesce(least(talk.waiting_since, (select max(created_at) from messages where conversation_id = talk.id and direction = 'inbound' and kind is null)),
                   clock_timestamp())
 $$;
 comment on function unanswered_since(conversations) is 'Since when a customer waits whose reply will not come: at least since their last word that was taken up.';
@@ -83,7 +83,7 @@ begin
   if talk.handler = 'agent' then return 'repeated'; end if;
   if talk.waiting_since is not null and (  -- unless all that waits for an answer is still on the queue, for the agent to take up
        not exists (select from message_queue where lane = talk.channel || ':' || talk.thread_key and kind = 'inbound')
-       or exists (select from messages where conversation_id = talk.id and direction = 'inbound' and created_at >= talk.waiting_since)) then
+       or exists (select from messages where conversation_id = talk.id and direction = 'inbound' and kind is null and created_at >= talk.waiting_since)) then
     return 'waiting';
   end if;
   update conversations set handler = 'agent', epoch = epoch + 1, updated_at = clock_timestamp() where id = talk.id;

@@ -29,11 +29,11 @@ begin
   select true into held from lanes where lane = t->>'lane' and token = (t->>'token')::bigint for update;
   if held is null then return null; end if;
   if t->'customer' <> 'null' then who := resolve_customer(t->'customer'); end if;
-  insert into conversations as c (channel, thread_key, customer_id, subject, trust, plan, is_test, waiting_since)
+  insert into conversations as c (channel, thread_key, customer_id, subject, trust, plan, is_test, waiting_since, address)
   values (t->>'channel', t->>'thread_key', who, t->>'subject', (t->>'trust')::smallint, t->'customer'->>'plan',
-          coalesce((t->>'is_test')::boolean, false), now())
+          coalesce((t->>'is_test')::boolean, false), now(), t->>'address')
   on conflict (channel, thread_key) do update
-     set customer_id = coalesce(c.customer_id, who), plan = coalesce(c.plan, excluded.plan),
+     set customer_id = coalesce(c.customer_id, who), address = coalesce(excluded.address, c.address), plan = coalesce(c.plan, excluded.plan),
          trust = case when who is null or who = c.customer_id then greatest(c.trust, excluded.trust) else c.trust end,
          waiting_since = coalesce(c.waiting_since, case when not exists (  -- unless a person has answered this already
            select from messages m where m.conversation_id = c.id and m.author = 'person' and m.sent_at > (
@@ -58,6 +58,7 @@ begin
     'turn_id', running.id, 'attempts', running.attempts, 'conversation_id', talk.id, 'customer_id', talk.customer_id,
     'epoch', talk.epoch, 'handler', talk.handler, 'trust', proven, 'plan', talk.plan, 'language', talk.language,
     'sentiment', talk.sentiment, 'summary', talk.summary, 'subject', talk.subject, 'is_test', talk.is_test,
+    'is_suppressed', is_suppressed(talk),
     -- whoever only claims an address is called what they call themselves, not what its owner is called
     'customer_name', case when proven >= 1 or t->'customer' = 'null' then (select name from customers where id = talk.customer_id)
                           else t->'customer'->>'name' end,

@@ -8,7 +8,7 @@ select c.id as conversation_id, k.reference, c.channel, c.customer_id, c.waiting
        k.priority, k.escalation_reason, case w.waits_for when 'delivery' then said.tries else l.attempts end as attempts,
        case w.waits_for when 'delivery' then said.delivery_error else l.last_error end as last_error,
        case w.waits_for when 'person' then not w.is_filed and (w.owner is null or w.due_at is null) else not w.is_worked_on end as is_unseen,
-       coalesce(w.due_at < now(), false) as is_overdue
+       coalesce(w.due_at < now(), false) as is_overdue, free_until(c) as free_until
   from conversations c
   left join lateral (select * from tickets t where t.conversation_id = c.id order by t.created_at desc limit 1) k on true
   left join lanes l on l.lane = c.channel || ':' || c.thread_key
@@ -38,7 +38,7 @@ union all
 -- a message that no turn has taken up yet, in a conversation that is new or was at rest
 select c.id, k.reference, split_part(l.lane, ':', 1), c.customer_id, q.created_at, case when l.lease_until > now() then 'turn' else 'queue' end,
        case when c.handler = 'human' then coalesce(k.assignee, k.team) else 'agent' end, w.due_at, k.priority, null,
-       l.attempts, l.last_error, false, coalesce(w.due_at < now(), false)
+       l.attempts, l.last_error, false, coalesce(w.due_at < now(), false), null
   from lanes l
   left join conversations c on c.channel = split_part(l.lane, ':', 1) and c.thread_key = substr(l.lane, strpos(l.lane, ':') + 1)
   left join lateral (select * from tickets t where t.conversation_id = c.id order by t.created_at desc limit 1) k on true
@@ -54,7 +54,7 @@ select c.id, k.reference, split_part(l.lane, ':', 1), c.customer_id, q.created_a
 union all
 -- a message that was given up before anybody could be called
 select c.id, k.reference, split_part(d.lane, ':', 1), c.customer_id, d.created_at, 'nobody', null, null, k.priority, 'dead_letter',
-       d.attempts, d.error, true, true
+       d.attempts, d.error, true, true, null
   from (select distinct on (g.lane) g.* from dead_letters g
          where g.kind = 'inbound'
            and not exists (select from messages m where m.channel = g.payload->>'channel' and m.external_id = g.payload->>'external_id')
@@ -64,7 +64,7 @@ select c.id, k.reference, split_part(d.lane, ':', 1), c.customer_id, d.created_a
   left join lateral (select * from tickets t where t.conversation_id = c.id order by t.created_at desc limit 1) k on true
  where c.waiting_since is null and c.is_test is not true
    and not exists (select from messages m where m.conversation_id = c.id and m.author = 'person' and m.sent_at > d.created_at);
-comment on view waiting_customers is 'Everyone whose last word has no answer yet, each once: what they wait for (queue, turn, delivery, person or nobody), who owes it, since when, and by when; null where no ticket promises a time. attempts and last_error are those of what they wait for. is_unseen: nobody owns it, it waits for a person and no time is set, or nothing will happen any more, so somebody must look.';
+comment on view waiting_customers is 'Everyone whose last word has no answer yet, each once: what they wait for (queue, turn, delivery, person or nobody), who owes it, since when, and by when; null where no ticket promises a time. attempts and last_error are those of what they wait for. is_unseen: nobody owns it, it waits for a person and no time is set, or nothing will happen any more, so somebody must look. free_until: until when they may be written to freely; null: for ever, or not known yet.';
 
 create view mail_log as
 select m.id, m.arrived_at, m.verdict, m.why, m.thread_key, k.reference, octet_length(m.raw) as bytes
@@ -283,8 +283,14 @@ with sessions as (
     from channel_configs g where g.is_on and g.red_since is not null
   union all
   select 'channel_unread', g.channel, extract(epoch from now() - g.synced_at), g.synced_at, format('%s was last read to its end %s.', g.channel, date_trunc('second', g.synced_at)),
-         'A worker reads it every few minutes (GMAIL_POLL_SECONDS): look whether one runs, and for errors of gmail_sync in its log.'
+         format('A worker reads it every few minutes: look whether one runs, and for errors of %s_sync in its log.', g.channel)
     from channel_configs g where g.is_on and g.synced_at is not null
+  union all
+  select 'window_closes', w.channel, count(*), min(w.free_until) - interval '2 hours',
+         format('Customers on %s who wait for a person and can be written to freely for less than two hours: %s (%s).', w.channel, count(*),
+                name_tickets(array_agg(w.reference order by w.free_until))),
+         'select * from waiting_customers where free_until < now() + interval ''2 hours'': answer them before that time, later only an approved template reaches them.'
+    from waiting_customers w where w.waits_for = 'person' and w.free_until between now() and now() + interval '2 hours' group by w.channel
   union all
   select 'mail_parked', 'gmail', count(*), min(x.arrived_at), format('Mails that could not be read: %s, the latest: %s.', count(*), (array_agg(x.why order by x.arrived_at desc))[1]),
          'Nobody answers them. select id, arrived_at, why from mails where verdict = ''parked''; look at them in Gmail, answer there, and then: update mails set verdict = ''person'' where id = ...'

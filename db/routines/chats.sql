@@ -1,0 +1,96 @@
+-- What a chat has and no other channel: words that are only kept, words that end it, and a time in which to answer.
+
+create or replace function last_heard(talk conversations) returns timestamptz language sql stable as $$
+  select greatest(
+    (select max(m.sent_at) from messages m where m.conversation_id = talk.id and m.direction = 'inbound' and m.kind is distinct from 'reaction'),
+    (select max((q.payload->>'sent_at')::timestamptz) from message_queue q where q.lane = talk.channel || ':' || talk.thread_key and q.kind = 'inbound'))
+$$;
+comment on function last_heard(conversations) is 'When the customer last wrote, also what no turn has taken up yet. A reaction is no word.';
+
+create or replace function free_until(talk conversations) returns timestamptz language sql stable as $$
+  select case when g.reply_window is not null then last_heard(talk) + g.reply_window end from channel_configs g where g.channel = talk.channel
+$$;
+comment on function free_until(conversations) is 'Until when the customer may be written to freely; null: for ever.';
+
+create or replace function is_suppressed(talk conversations) returns boolean language sql stable as $$
+  select exists (select from customer_identifiers i where i.suppressed_at is not null and i.customer_id = talk.customer_id
+                    and i.value = case talk.channel when 'whatsapp' then talk.thread_key end)
+$$;
+comment on function is_suppressed(conversations) is 'Whether nothing is to be sent to the customer here: they said so, or the vendor did.';
+
+create or replace function suppress(talk conversations, why text) returns void language sql as $$
+  update customer_identifiers set suppressed_at = clock_timestamp(), suppressed_why = why
+   where customer_id = talk.customer_id and value = talk.thread_key and suppressed_at is null
+$$;
+comment on function suppress(conversations, text) is 'From now on nothing is sent to the customer here.';
+
+create or replace function keep_aside(m jsonb) returns conversations language plpgsql as $$
+declare talk conversations; who uuid := resolve_customer(m->'customer');
+begin
+  insert into conversations as c (channel, thread_key, customer_id, trust, status, address)
+  values (m->>'channel', m->>'thread_key', who, (m->>'trust')::smallint, 'waiting', m->>'address')
+  on conflict (channel, thread_key) do update set customer_id = coalesce(c.customer_id, who)
+  returning * into talk;
+  insert into messages (conversation_id, customer_id, channel, direction, author, external_id, body, kind, sent_at)
+  values (talk.id, talk.customer_id, talk.channel, 'inbound', 'customer', m->>'external_id', m->>'body', m->>'kind', (m->>'sent_at')::timestamptz)
+  on conflict (channel, external_id) do nothing;
+  if not found then return null; end if;
+  return talk;
+end $$;
+comment on function keep_aside(jsonb) is 'Keeps what a customer sent and nobody is to answer, such as a reaction or a sticker: in the log, without a turn. Null when it was kept before.';
+
+create or replace function opt_out(m jsonb, farewell text) returns boolean language plpgsql as $$
+declare talk conversations; now_at timestamptz := clock_timestamp();
+begin
+  talk := keep_aside(m || '{"kind": "opt_out"}');
+  if talk.id is null then return false; end if;
+  perform suppress(talk, m->>'body');
+  -- the epoch moves: a turn in the making must not speak after this
+  update conversations set epoch = epoch + 1, silenced_at = now_at, waiting_since = null, status = 'resolved', updated_at = now_at where id = talk.id;
+  update messages set delivery = 'cancelled', delivery_error = 'they asked us to stop' where conversation_id = talk.id and delivery = 'pending';
+  update tickets set status = 'resolved', resolved_at = now_at, updated_at = now_at where conversation_id = talk.id and status in ('open', 'answered');
+  if farewell is not null then
+    perform add_reply(talk, 'agent', gen_random_uuid(), null, jsonb_build_object('bodies', jsonb_build_array(farewell), 'kind', 'opt_out', 'delivery', 'pending'));
+  end if;
+  return true;
+end $$;
+comment on function opt_out(jsonb, text) is 'A customer wants no more of us here: it is kept, what was on its way is not sent, and nothing is from now on but the farewell that says so (null: the vendor has said it). False when it was kept before.';
+
+create or replace function opt_in(m jsonb) returns void language sql as $$
+  update customer_identifiers set suppressed_at = null, suppressed_why = null
+   where kind = m->'customer'->>'kind' and value = m->'customer'->>'value' and suppressed_at is not null
+$$;
+comment on function opt_in(jsonb) is 'A customer wants to hear from us again.';
+
+create or replace function store_missed(m jsonb, quiet interval, quiet_cap interval, late_after interval, prefix text) returns boolean language plpgsql as $$
+declare added bigint; lane_name text := (m->>'channel') || ':' || (m->>'thread_key');
+begin
+  added := add_work(lane_name, 'inbound', 1, (m->>'channel') || ':' || (m->>'external_id'), m, quiet, quiet_cap);
+  if added is null then return false; end if;
+  if (m->>'sent_at')::timestamptz < clock_timestamp() - late_after then
+    perform call_before_turn(m, m->>'thread_key', 'late', 'It was sent ' || (m->>'sent_at') || ' and reached us only now.', prefix);
+  end if;
+  return true;
+end $$;
+comment on function store_missed(jsonb, interval, interval, interval, text) is 'Takes in a message that the vendor has and never brought to us; a person is called at once where it is too old for a machine''s answer. False when it is here already.';
+
+create or replace function remind_windows(ahead interval) returns int language plpgsql as $$
+declare due record; reminded int := 0;
+begin
+  for due in
+    select c.id, free_until(c) as until from conversations c join channel_configs g using (channel)
+     where g.reply_window is not null and c.handler = 'human' and c.waiting_since is not null and not c.is_test
+       and free_until(c) between clock_timestamp() and clock_timestamp() + ahead order by c.id
+  loop
+    perform from conversations where id = due.id for update;
+    update tickets set reminded_at = clock_timestamp(), updated_at = clock_timestamp(), priority = greatest(priority, 8),
+           person_due_at = least(person_due_at, due.until),
+           handoff_note = concat_ws(E'\n', nullif(handoff_note, ''),
+             'Answer before ' || to_char(due.until at time zone 'UTC', 'YYYY-MM-DD HH24:MI') || ' UTC: later only an approved template reaches them here.')
+     where id = (select t.id from tickets t where t.conversation_id = due.id and t.status = 'escalated' order by t.created_at desc limit 1)
+       and (reminded_at is null or reminded_at < due.until - ahead);
+    if found then reminded := reminded + 1; end if;
+  end loop;
+  return reminded;
+end $$;
+comment on function remind_windows(interval) is 'Reminds the owners of conversations whose customer waits for a person and can be written to freely only for so long: once per window, in the ticket, whose due time is then the end of the window at the latest. How many that were.';
