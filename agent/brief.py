@@ -95,5 +95,15 @@ class Brief:
     assessment: Assessment
     unread: tuple[str, ...] = ()
     """What came with the burst and nobody here can read, a kind each: image, audio, video or file."""
-    is_wordless: bool = False
-    """The burst has no words, only things that came along."""
+    own_words: str | None = None
+    """What can be read of the burst, without the marks for what came along; None: all of it."""
+
+    @property
+    def words(self) -> str:
+        """What can be read of the burst: the customer's words, and what their files say."""
+        return "\n".join(line.text for line in self.burst) if self.own_words is None else self.own_words
+
+    @property
+    def is_wordless(self) -> bool:
+        """Whether nothing of the burst can be read, not even the subject of a first message."""
+        return not self.words.strip() and (bool(self.history) or not self.subject.strip())

@@ -1,4 +1,6 @@
-"""The turn: model, tools, model, ... until a reply is accepted, a person is called, or a limit calls one."""
+"""The turn: model, tools, model, ... until a reply is accepted, a person is called, or a limit calls one.
+
+What holds nothing but things that no model can read is answered by a step of our own."""
 
 import json
 import time
@@ -7,6 +9,7 @@ from typing import Any
 
 from agent.brief import Brief
 from agent.effects import dump_effect, read_effect
+from agent.handoff import NOTES, OUR_POLICY, Limit, choose_urgency, quote_burst
 from agent.journal import dump_item, read_item
 from agent.models.base import (
     Item,
@@ -24,6 +27,7 @@ from agent.prices import cost_usd
 from agent.tool_schemas import TERMINAL_TOOLS, TOOLS
 from agent.toolbox import Toolbox, ToolOutcome, TurnState
 from agent.turn import AgentTurn, Ending, Spent
+from agent.unread import choose_call, note_unread
 from db.errors import PermanentFailure
 from db.turns import StepRow
 
@@ -73,10 +77,10 @@ class Run:
         self.last_model = step.model
         self.failed_models += step.error is not None and self.failed_models < len(self.turn.models)
 
-    def find_exceeded_limit(self) -> str | None:
+    def find_exceeded_limit(self) -> Limit | None:
         """The name of the limit this turn has run into, if any."""
         limits, spent = self.turn.limits, self.spent
-        reached = {
+        reached: dict[Limit, bool] = {
             "models": self.failed_models >= len(self.turn.models),
             "rejected_replies": self.state.rejected_replies >= limits.rejected_replies,
             "steps": spent.steps >= limits.steps,
@@ -172,22 +176,35 @@ class Run:
         }
         return ToolCall(f"text{step}", "send_response", json.dumps(body))
 
-    async def call_a_person(self, limit: str) -> None:
+    async def answer_unread(self) -> None:
+        """Ask for words, or hand over, without a model: none could read what came."""
+        name, arguments = choose_call(self.brief, was_refused=self.state.rejected_replies > 0)
+        row = await self.take_own_step(ToolCall(f"policy{self.spent.steps + 1}", name, json.dumps(arguments)))
+        if self.state.ending is None:
+            await self.journal(row)
+        else:
+            self.pending = row
+
+    async def call_a_person(self, limit: Limit) -> None:
         """End the turn at a person because a limit was reached, and tell the customer."""
         brief = self.brief
         wanted = [escalation for escalation in brief.assessment.escalations if escalation.must]
-        asked = " / ".join(line.text for line in brief.burst)[:600]
+        note = (NOTES[limit], note_unread(brief), f"They wrote: {quote_burst(brief)}")
         arguments = {
             "category": wanted[0].category if wanted else brief.assessment.category,
-            "reason_code": "policy" if wanted else "tool_failure",
-            "priority": "high" if brief.assessment.priority >= 7 else "normal",
-            "handoff_note": f"The agent stopped at its limit of {limit}. Asked: {asked}",
+            "reason_code": "policy" if wanted or limit in OUR_POLICY else "tool_failure",
+            "priority": choose_urgency(brief),
+            "handoff_note": " ".join(filter(None, note)),
             "customer_message": say("limit_reached", brief.assessment.language),
         }
         call = ToolCall("limit", "escalate_to_human", json.dumps(arguments))
+        self.pending = await self.take_own_step(call, error=f"limit: {limit}")
+
+    async def take_own_step(self, call: ToolCall, error: str | None = None) -> StepRow:
+        """Carry out a call that no model made; gives the step as the journal keeps it."""
         outcome = await self.toolbox.call(call)
         self.state.apply(call, outcome)
-        self.pending = StepRow(
+        return StepRow(
             step=self.spent.steps + 1,
             model=POLICY,
             items=[dump_item(call)],
@@ -195,7 +212,7 @@ class Run:
             effects=[dump_effect(effect) | {"call_id": call.id} for effect in outcome.effects],
             passages=[],
             latency_ms=0,
-            error=f"limit: {limit}",
+            error=error,
         )
 
 
@@ -203,17 +220,19 @@ async def run_turn(turn: AgentTurn) -> Ending:
     """Run a turn to its end. Raises LeaseLost when another worker took it over, and the database's own errors."""
     run = Run(turn)
     limit = None
-    while run.state.ending is None:
+    while run.state.ending is None and limit is None:
         limit = run.find_exceeded_limit()
-        if limit is None:
-            await run.advance()
-        else:
+        if limit is not None:
             await run.call_a_person(limit)
+        elif run.brief.is_wordless:
+            await run.answer_unread()
+        else:
+            await run.advance()
     return make_ending(run, limit)
 
 
-async def hand_over(turn: AgentTurn, reason: str) -> Ending:
-    """End a turn at a person without asking any model."""
+async def hand_over(turn: AgentTurn, reason: Limit) -> Ending:
+    """End a turn at a person without asking any model. The colleague is told the reason in a sentence."""
     run = Run(turn)
     if run.state.ending is None:
         await run.call_a_person(reason)

@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 from agent.brief import Assessment, Brief, Line
+from agent.unread import name_unread
 
 POLICY = Path(__file__).with_name("system.md").read_text(encoding="utf-8")
 PROMPT_VERSION = hashlib.sha256(POLICY.encode()).hexdigest()[:12]
@@ -87,6 +88,11 @@ def quote_fact(text: str) -> str:
 
 def describe_notes(brief: Brief) -> str:
     lines = [*describe_assessment(brief.assessment), f"open ticket: {brief.open_ticket or 'none'}"]
+    if brief.unread:
+        lines.append(
+            f"came with the message, not visible to you: {name_unread(brief)}; "
+            "say so if the answer depends on it, and hand over if only it can tell"
+        )
     return "SYSTEM NOTES\n" + "\n".join(f"- {line}" for line in lines)
 
 

@@ -20,6 +20,7 @@ from app.problems import ERROR_TABLE
 from app.rendering import load_templates
 from app.routes import (
     articles,
+    attachments,
     conversations,
     customers,
     gmail,
@@ -51,6 +52,7 @@ ROOMS = (
     webhooks,
     gmail,
     articles,
+    attachments,
     conversations,
     customers,
     metrics,

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
 from channels.google_oauth import GmailAccount, GmailPush
-from channels.whatsapp_webhooks import WhatsAppAccount
+from channels.whatsapp_account import SharedKey, WhatsAppAccount
 from db.errors import DeskError
 
 
@@ -123,6 +123,14 @@ class Settings(BaseModel):
     """Account of the WhatsApp channel."""
     twilio_auth_token: SecretStr | None = None
     """Signs the webhooks. Unset turns WhatsApp off; nothing turns the signature check off."""
+    twilio_signature_key_sid: str | None = Field(default=None, pattern=r"^[^\s,=]+$")
+    """Shared key that Twilio signs the webhooks with instead, as they name it: then only its HMAC-SHA256 counts.
+
+    Unset, with TWILIO_SIGNATURE_SECRET: only the auth token's HMAC-SHA1 counts. One of the two without the other turns
+    WhatsApp off, for neither signature could be trusted to be the one that was meant.
+    """
+    twilio_signature_secret: SecretStr | None = None
+    """Secret of that key; needed together with TWILIO_SIGNATURE_KEY_SID."""
     twilio_whatsapp_from: str | None = Field(default=None, pattern=r"^(whatsapp:)?\+[1-9][0-9]{6,14}$")
     """Our number, E.164, with or without whatsapp: before it."""
     twilio_template_sid: str | None = Field(default=None, pattern=r"^HX[0-9A-Za-z]+$")
@@ -177,8 +185,9 @@ class Settings(BaseModel):
     """Quiet time after a follow-up on the ticket page."""
 
     @field_validator(
-        "admin_token", "app_secret", "metrics_token", "twilio_auth_token", "gmail_client_secret", "gmail_refresh_token"
-    )
+        "admin_token", "app_secret", "metrics_token", "twilio_auth_token", "twilio_signature_secret",
+        "gmail_client_secret", "gmail_refresh_token",
+    )  # fmt: skip
     @classmethod
     def refuse_blank(cls, secret: SecretStr | None) -> SecretStr | None:
         if secret is not None and not secret.get_secret_value().strip():
@@ -241,7 +250,11 @@ class Settings(BaseModel):
         sid, token, number = self.twilio_account_sid, self.twilio_auth_token, self.twilio_whatsapp_from
         if sid is None or token is None or number is None or self.app_secret is None:
             return None
-        return WhatsAppAccount(sid, token.get_secret_value(), number.removeprefix("whatsapp:"))
+        key_sid, secret = self.twilio_signature_key_sid, self.twilio_signature_secret
+        if (key_sid is None) != (secret is None):
+            return None
+        key = SharedKey(key_sid, secret.get_secret_value()) if key_sid and secret else None
+        return WhatsAppAccount(sid, token.get_secret_value(), number.removeprefix("whatsapp:"), key)
 
     @property
     def listen_url(self) -> str | None:

@@ -5,6 +5,7 @@ from urllib.parse import urlsplit
 from app.settings import Settings
 
 WHATSAPP_NEEDS = ("twilio_account_sid", "twilio_auth_token", "twilio_whatsapp_from", "app_secret")
+WHATSAPP_KEY = ("twilio_signature_key_sid", "twilio_signature_secret")
 GMAIL_CLIENT = ("gmail_client_id", "gmail_client_secret")
 GMAIL_PUSH = ("gmail_pubsub_topic", "gmail_pubsub_service_account")
 
@@ -34,7 +35,8 @@ def list_doubts(settings: Settings) -> list[str]:
 
 def list_off(settings: Settings) -> list[str]:
     """What is off and which setting would turn it on, one line each."""
-    unset = list_unset(settings, WHATSAPP_NEEDS)
+    key = list_unset(settings, WHATSAPP_KEY)  # one without the other says nothing of what Twilio signs with
+    unset = list_unset(settings, WHATSAPP_NEEDS) + (key if len(key) == 1 else [])
     lines = [f"WhatsApp is off: set {', '.join(unset)}"] if unset else []
     if not settings.has_gmail:
         lines.append(f"Gmail is off: {say_gmail_step(settings)}")

@@ -11,8 +11,10 @@ from starlette.responses import Response
 from app.access import is_same, make_token
 from app.problems import FieldError, Problem
 from app.rendering import render_page, say_channel, say_time
+from app.routes.attachments import SHOWN
 from app.settings import Settings
 from app.state import DeskRequest
+from db.attachments import ShownFile, list_ticket_files
 from db.pool import acquire
 from db.tickets import Ticket, TicketMessage, find_ticket, find_ticket_stamp, list_ticket_messages
 
@@ -24,6 +26,8 @@ class TicketView:
     ticket: Ticket
     messages: list[TicketMessage]
     stamp: str
+    files: list[ShownFile]
+    """Of all messages, for staff alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +47,8 @@ async def load_view(request: DeskRequest) -> TicketView:
         ticket = await find_ticket(conn, reference)
         if ticket is None or stamp is None:
             raise Problem(404)
-        return TicketView(ticket, await list_ticket_messages(conn, reference), stamp)
+        files = [] if holds_link(request) else await list_ticket_files(conn, reference)
+        return TicketView(ticket, await list_ticket_messages(conn, reference), stamp, files)
 
 
 def ticket_path(settings: Settings, reference: str) -> str:
@@ -103,6 +108,19 @@ def list_sources(message: TicketMessage) -> list[dict[str, Any]]:
     return list({source["url"] or source["title"]: source for source in cited}.values())
 
 
+def show_file(file: ShownFile) -> dict[str, Any]:
+    """{url, is_picture, name, note}: a file in words; without a url where there is nothing to give out."""
+    kind = FILE_WORDS.get(file.type.partition("/")[0], "File")
+    size = "" if file.size is None else f", {max(1, file.size // 1000):,} kB"
+    note = f"could not be fetched: {file.error}" if file.error else "" if file.is_kept else "no longer kept"
+    return {
+        "url": f"/attachments/{file.id}" if file.is_kept else None,
+        "is_picture": file.is_kept and file.type in SHOWN,
+        "name": f"{kind} ({file.type}{size})",
+        "note": note,
+    }
+
+
 def show_page(request: DeskRequest, view: TicketView, reply: Reply, new_id: str, *, status: int = 200) -> Response:
     """The ticket's page; with `reply` when what was typed could not be taken."""
     ticket, is_customer = view.ticket, holds_link(request)
@@ -114,6 +132,7 @@ def show_page(request: DeskRequest, view: TicketView, reply: Reply, new_id: str,
         "heading": ticket.subject or ("Your message" if is_customer else f"{say_channel(ticket.channel)} conversation"),
         "facts": {} if is_customer else list_facts(ticket),
         "list_sources": list_sources,
+        "list_files": lambda message: [show_file(file) for file in view.files if file.message_id == message.id],
         "reply": reply,
         "submission_id": new_id,
         "is_customer": is_customer,
@@ -183,6 +202,7 @@ def say_code(code: str) -> str:
     return code.replace("_", " ")
 
 
+FILE_WORDS = {"image": "Image", "audio": "Voice message", "video": "Video"}
 UNDER_WAY = ("pending", "sending", "unknown")
 DELIVERY_WORDS = {
     "pending": "waiting to be sent",

@@ -26,16 +26,20 @@ from app.collector import spare_collector
 from app.database import Database
 from app.settings import Settings, SettingsError
 from app.wakeup import Announcer
-from channels.base import Channel
+from channels.base import Channel, MediaSource
 from channels.gmail import Gmail, open_gmail
-from channels.whatsapp import open_whatsapp
+from channels.twilio_list import MessageList
+from channels.twilio_media import TwilioMedia
+from channels.whatsapp import WhatsApp, open_whatsapp
+from channels.whatsapp_webhooks import WhatsAppWebhooks
 from db.listen import listen
 from db.pool import Pool
 from db.queue import WORK_CHANNEL
 from worker.completer import Completer
 from worker.deliver import Deliver
 from worker.jobs.gmail_sync import GmailSync, GmailWatch, poll_mailbox
-from worker.jobs.upkeep import Drop, IndexArticle, Sweep
+from worker.jobs.upkeep import Drop, IndexArticle, Remind, Sweep
+from worker.jobs.whatsapp_sync import WhatsAppSync
 from worker.loop import Handler, Worker, WorkerSettings
 from worker.schedule import run_schedule
 from worker.turn import TurnRunner
@@ -112,7 +116,11 @@ async def open_channels(settings: Settings) -> AsyncIterator[dict[str, Channel]]
             lag = timedelta(seconds=settings.twilio_index_lag_seconds)
             status_url = partial(make_status_url, settings, "whatsapp")
             opened = open_whatsapp(
-                settings.whatsapp_account, status_url, api_base=settings.twilio_api_base, index_lag=lag
+                settings.whatsapp_account,
+                status_url,
+                api_base=settings.twilio_api_base,
+                index_lag=lag,
+                template_sid=settings.twilio_template_sid,
             )
             channels.append(await stack.enter_async_context(opened))
         if settings.gmail_account is not None:
@@ -143,7 +151,14 @@ def make_turn_runner(
         conversation_budget_usd=Decimal(str(settings.conversation_budget_usd)),
         announce=(announcer or Announcer(pool)).announce,
         channels=channels or {},
+        media=open_media(settings),
     )
+
+
+def open_media(settings: Settings) -> dict[str, MediaSource]:
+    """Where the files that come with messages are fetched from, by channel."""
+    account = settings.whatsapp_account
+    return {"whatsapp": TwilioMedia(account, api_base=settings.twilio_api_base)} if account else {}
 
 
 def make_worker(
@@ -159,7 +174,9 @@ def make_worker(
             "deliver": Deliver(pool, channels, settings.ticket_prefix, lease),
             "index_article": IndexArticle(pool, completer, agent.embedder),
             "sweep": Sweep(pool, completer),
+            "remind": Remind(pool, completer),
             **make_mail_handlers(settings, pool, completer, channels.get("gmail")),
+            **make_whatsapp_handlers(settings, pool, completer, channels.get("whatsapp")),
         },
         settings=WorkerSettings(
             name=f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(2)}",
@@ -183,13 +200,25 @@ def make_mail_handlers(
 ) -> Mapping[str, Handler]:
     """What reads the mailbox and keeps Google telling us of it; without one, what was queued for it is dropped."""
     if not isinstance(gmail, Gmail):
-        return dict.fromkeys(("gmail_sync", "gmail_watch"), Drop(pool, completer))
+        return dict.fromkeys(("gmail_sync", "gmail_watch"), Drop(pool, completer, "gmail"))
     quiet = timedelta(seconds=settings.debounce_seconds_email)
     push = settings.gmail_push
     return {
         "gmail_sync": GmailSync(pool, completer, gmail.api, quiet, settings.ticket_prefix),
         "gmail_watch": GmailWatch(pool, completer, gmail.api, push.topic if push else None),
     }
+
+
+def make_whatsapp_handlers(
+    settings: Settings, pool: Pool, completer: Completer, whatsapp: Channel | None
+) -> Mapping[str, Handler]:
+    """What holds our rows against Twilio's list; without Twilio, what was queued for it is dropped."""
+    if not isinstance(whatsapp, WhatsApp):
+        return {"whatsapp_sync": Drop(pool, completer, "whatsapp")}
+    listed = MessageList(whatsapp.client, whatsapp.account)
+    webhooks = WhatsAppWebhooks(whatsapp.account, settings.public_base_url)
+    quiet = timedelta(seconds=settings.debounce_seconds_whatsapp)
+    return {"whatsapp_sync": WhatsAppSync(pool, completer, listed, webhooks, quiet, settings.ticket_prefix)}
 
 
 @asynccontextmanager

@@ -43,3 +43,18 @@ async def remind_windows(conn: Connection, *, ahead: timedelta) -> int:
     """Remind the owners of customers who can be written to freely only for `ahead` longer. How many that were."""
     reminded: int = await conn.fetchval("select remind_windows($1)", ahead)
     return reminded
+
+
+async def find_stored_body(conn: Connection, channel: str, external_id: str) -> str | None:
+    """The text of a message that is here already, waiting, answered or given up; None for a new one."""
+    body: str | None = await conn.fetchval(
+        """
+        select body from (
+          select payload->>'body' as body from message_queue where dedupe_key = $1 || ':' || $2
+          union all select payload->>'body' from dead_letters where dedupe_key = $1 || ':' || $2
+          union all select body from messages where channel = $1 and external_id = $2) stored limit 1
+        """,
+        channel,
+        external_id,
+    )
+    return body

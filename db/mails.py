@@ -95,11 +95,6 @@ def make_parked(mail: MailRow, error: Exception) -> MailRow:
     return MailRow(row | {"message_id": None, "verdict": "parked", "why": why}, mail.raw)
 
 
-async def turn_red(conn: Connection, reason: str) -> None:
-    """Say that Google refuses us, and what to do about it."""
-    await conn.execute("select turn_red($1, $2)", CHANNEL, reason)
-
-
 async def keep_watch(conn: Connection, expires_at: datetime | None) -> None:
     """Until when Google tells us of changes; None: it does not."""
     await conn.execute(

@@ -1,5 +1,5 @@
 """A real Postgres for every test that asks for one: a database per test, copied from a migrated template.
-And a Gmail, whose emulator starts once per test process."""
+And a Gmail and a Twilio, whose emulators start once per test process."""
 
 import asyncio
 import os
@@ -14,8 +14,9 @@ import pytest
 from app.embedded import open_embedded
 from db.migrate import migrate
 from db.pool import Connection, Pool, open_connection, open_pool
-from tests.stand_ins.gmail import Gmail, running_gmail
-from tests.stand_ins.gmail_emulator import Emulator, NotInstalled, install, running_emulator
+from tests.stand_ins.emulator import Emulator, NotInstalled, install, running_emulator
+from tests.stand_ins.gmail import GOOGLE, Gmail, running_gmail
+from tests.stand_ins.twilio_emulator import TWILIO, Twilio
 
 
 @pytest.fixture(scope="session")
@@ -75,16 +76,29 @@ async def conn(pool: Pool) -> AsyncIterator[Connection]:
         yield connection
 
 
-@pytest.fixture(scope="session")
-def gmail_emulator() -> Iterator[Emulator]:
-    """The emulator of this test process. Without Node the test is skipped, unless REQUIRE_NODE is set."""
+def require_node() -> None:
+    """Without Node the test is skipped, unless REQUIRE_NODE is set."""
     try:
         install()
     except NotInstalled as error:
         if "REQUIRE_NODE" in os.environ:
             raise
         pytest.skip(str(error))
-    with running_emulator() as emulator:
+
+
+@pytest.fixture(scope="session")
+def gmail_emulator() -> Iterator[Emulator]:
+    """The Google of this test process."""
+    require_node()
+    with running_emulator(GOOGLE) as emulator:
+        yield emulator
+
+
+@pytest.fixture(scope="session")
+def twilio_emulator() -> Iterator[Emulator]:
+    """The Twilio of this test process."""
+    require_node()
+    with running_emulator(TWILIO) as emulator:
         yield emulator
 
 
@@ -93,3 +107,10 @@ async def gmail(gmail_emulator: Emulator) -> AsyncIterator[Gmail]:
     """An empty mailbox of this test's own."""
     async with running_gmail(gmail_emulator) as mailbox:
         yield mailbox
+
+
+@pytest.fixture
+def twilio(twilio_emulator: Emulator) -> Twilio:
+    """An account without messages."""
+    twilio_emulator.reset()
+    return Twilio(twilio_emulator)

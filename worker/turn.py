@@ -168,7 +168,7 @@ class TurnRunner:
             open_ticket=turn.ticket["reference"] if turn.ticket else None,
             assessment=self.assess(turn, history, messages),
             unread=tuple(kind for one in read for kind in one.unread),
-            is_wordless=not any(m.words.strip() for m in messages),
+            own_words="\n".join(m.words for m in messages),
         )
 
     def assess(self, turn: OpenTurn, history: tuple[Line, ...], messages: list[InboundMessage]) -> Assessment:
@@ -290,4 +290,4 @@ def is_only_thanks(turn: OpenTurn, brief: Brief) -> bool:
     """
     ours = [message.kind for message in turn.history if message.author != "customer"]
     was_answered = bool(ours) and ours[-1] not in ("clarifying_question", "handoff")
-    return brief.assessment.is_closing and was_answered and not brief.assessment.escalations
+    return brief.assessment.is_closing and was_answered and not brief.assessment.escalations and not brief.unread

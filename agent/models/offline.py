@@ -8,12 +8,14 @@ from agent.assess import asks_for_update, says_it_failed
 from agent.brief import Brief, Escalation
 from agent.extract import Space, extract_answer, list_stems, quote_best
 from agent.facts import list_facts
+from agent.handoff import PHRASES, REASON_CODES, choose_urgency, quote_burst
 from agent.language import find_language
 from agent.models.base import ModelFailure, ModelReply, ModelRequest, ToolCall, Usage
 from agent.models.transcript import Found, Progress, Searched, read_progress
 from agent.passages import SHOWN_CHARS
 from agent.phrases import choose_language, is_phrase, say
 from agent.queries import choose_title, find_unknown_names, list_keywords, make_query
+from agent.unread import find_last_reply, has_asked, needs_person, note_unread, say_unread
 from agent.words import fold
 
 MAX_TITLES = 3
@@ -23,32 +25,6 @@ CLOSE_SCORES = 0.985
 """Two articles whose scores are nearer than this to each other are both likely meant."""
 CLOSE_SECTIONS = 0.9
 """Sections of one article whose scores are this near to each other are told apart by their headings."""
-PHRASES = {
-    "human_wanted": "escalated_human",
-    "billing_dispute": "escalated_billing",
-    "legal": "escalated_legal",
-    "security": "escalated_security",
-    "account_deletion": "escalated_deletion",
-    "safety": "escalated_safety",
-    "anger": "escalated_anger",
-    "churn_risk": "escalated_anger",
-    "data_loss": "escalated_anger",
-    "outage": "escalated_anger",
-    "repeated_failure": "escalated_anger",
-}
-REASON_CODES = {
-    "human_wanted": "customer_request",
-    "billing_dispute": "policy",
-    "legal": "policy",
-    "security": "policy",
-    "account_deletion": "policy",
-    "safety": "safety",
-    "anger": "negative_sentiment",
-    "churn_risk": "churn_risk",
-    "data_loss": "policy",
-    "outage": "policy",
-    "repeated_failure": "no_answer",
-}
 
 
 class OfflineModel:
@@ -72,7 +48,7 @@ class Turn:
 
     @property
     def text(self) -> str:
-        return "\n".join(line.text for line in self.brief.burst)
+        return self.brief.words
 
     @property
     def language(self) -> str:
@@ -85,6 +61,8 @@ class Turn:
             return self.escalate(found.escalations)
         if len(self.progress.list_errors("send_response")) >= 2:
             return self.hand_over("tool_failure", "a reply was refused twice")
+        if self.brief.unread and (found.is_closing or found.is_greeting):
+            return self.ask_for_words()
         if found.is_closing:
             return self.send("acknowledgement", "closing", resolves=True)
         if found.is_greeting:
@@ -128,8 +106,7 @@ class Turn:
 
     @property
     def last_reply(self) -> str:
-        """What we said last, "" at the beginning."""
-        return next((line.text for line in reversed(self.brief.history) if line.author != "customer"), "")
+        return find_last_reply(self.brief)
 
     @property
     def chosen_title(self) -> str | None:
@@ -140,16 +117,20 @@ class Turn:
 
     def answer(self) -> ToolCall:
         best = max(self.progress.list_searches(), key=rank_search, default=None)
-        has_asked = is_phrase("clarify", self.last_reply) or is_phrase("not_found", self.last_reply)
+        was_asked = has_asked(self.brief)
         if best is None or best.confidence == "none" or not best.results:
             if best is not None and any(self.frame(found) for found in best.results):
                 return self.hand_over("no_answer", "the articles are in another language")
-            return self.hand_over("no_answer", "no article found twice") if has_asked else self.ask_more()
-        if not has_asked and find_unknown_names(self.text, [self.brief.company, *map(str, best.results)]):
+            return (
+                self.hand_over("no_answer", "no article found, also after a question back")
+                if was_asked
+                else self.ask_more()
+            )
+        if not was_asked and find_unknown_names(self.text, [self.brief.company, *map(str, best.results)]):
             return self.ask_more()
         if best.confidence == "high" and (self.chosen_title or not is_ambiguous(best)):
             return self.quote(best)
-        if has_asked:
+        if was_asked:
             return self.hand_over("no_answer", "still unclear after a question back")
         return self.clarify(best)
 
@@ -195,14 +176,23 @@ class Turn:
         ranked = [title for title in dict.fromkeys(found.title for found in searched.results) if title]
         least = RELATED_SCORES * searched.results[0].score
         titles = [t for at, t in enumerate(ranked[:MAX_TITLES]) if at < 2 or by_title[t].score >= least]
-        if not titles or self.progress.list_errors("send_response"):
+        if not titles or self.brief.unread or self.progress.list_errors("send_response"):
             return self.ask_more()
         listed = "\n".join(f"{number}. {title}" for number, title in enumerate(titles, start=1))
         body = say("clarify", self.language, titles=listed)
         return self.respond(body, "clarifying_question", citations=[by_title[title].citation for title in titles])
 
     def ask_more(self) -> ToolCall:
+        """A question back; where something came along that only a person can see, the person."""
+        if self.brief.unread:
+            return self.hand_over("no_answer", "what they sent is likely what it is about")
         return self.send("clarifying_question", "not_found")
+
+    def ask_for_words(self) -> ToolCall:
+        """Where a courtesy came with something unread, and nothing says what it is about."""
+        if needs_person(self.brief):
+            return self.hand_over("no_answer", "what they sent is what it is about")
+        return self.respond(say_unread(self.brief), "clarifying_question")
 
     # Calls -------------------------------------------------------------------------------------------------------
 
@@ -229,38 +219,38 @@ class Turn:
         return self.hand_to_person(REASON_CODES.get(first.reason, "other"), category, f"Reason: {reasons}.", message)
 
     def hand_over(self, reason_code: str, why: str) -> ToolCall:
-        message = say("limit_reached" if reason_code == "tool_failure" else "escalated", self.language)
+        phrase = "escalated_unread" if self.brief.unread else "escalated"
+        message = say("limit_reached" if reason_code == "tool_failure" else phrase, self.language)
         return self.hand_to_person(reason_code, self.brief.assessment.category, f"Reason: {why}.", message)
 
     def hand_to_person(self, reason_code: str, category: str, reason: str, message: str) -> ToolCall:
         if not self.may("escalate_to_human"):
             raise ModelFailure("malformed", "no tool is left that could end the turn")
-        priority = self.brief.assessment.priority
         arguments = {
             "category": category,
             "reason_code": reason_code,
-            "priority": "urgent" if priority >= 9 else "high" if priority >= 7 else "normal",
+            "priority": choose_urgency(self.brief),
             "handoff_note": self.write_note(reason),
             "customer_message": message,
         }
         return self.call("escalate_to_human", arguments)
 
     def write_note(self, reason: str) -> str:
-        """For the colleague: need, reason, what is known, what was tried, mood."""
+        """For the colleague: need, reason, what is known, what was tried, mood. The priority stands in the ticket."""
         found, searches = self.brief.assessment, self.progress.list_searches()
         known = [f"plan {self.brief.plan}" if self.brief.plan else "", f"language {found.language}"]
         known.append(f"open ticket {self.brief.open_ticket}" if self.brief.open_ticket else "")
         titles = [result.title for search in searches for result in search.results[:1]]
         tried = f"searched the articles, nearest: {titles[-1]}" if titles else "no article was offered"
-        return " ".join(
-            (
-                f'The customer writes: "{" ".join(self.text.split())[:400]}".',
-                reason,
-                f"Known: {', '.join(filter(None, known))}; priority {found.priority} ({found.priority_why}).",
-                f"Tried: {tried if searches else 'nothing automatic'}.",
-                f"Mood: {found.sentiment.label} ({found.sentiment.score:+.2f}), {found.trend}.",
-            )
+        parts = (
+            f"The customer writes: {quote_burst(self.brief)}",
+            reason,
+            note_unread(self.brief),
+            f"Known: {', '.join(filter(None, known))}.",
+            f"Tried: {tried if searches else 'nothing automatic'}.",
+            f"Mood: {found.sentiment.label} ({found.sentiment.score:+.2f}), {found.trend}.",
         )
+        return " ".join(filter(None, parts))
 
     def call(self, name: str, arguments: dict[str, Any]) -> ToolCall:
         return ToolCall(f"s{self.progress.step}c1", name, json.dumps(arguments, ensure_ascii=False))

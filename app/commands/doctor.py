@@ -2,14 +2,14 @@
 
 import argparse
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass
-from typing import Literal
 
 from pydantic import SecretStr
 
 from app.database import Database, find_database
+from app.findings import Finding
 from app.settings import Settings
 from app.shortfalls import list_doubts, list_off
+from app.whatsapp_checks import check_whatsapp
 from channels.gmail_api import open_gmail_api
 from channels.google_oauth import GmailAccount, GrantExpired
 from db.errors import DeskError, SchemaMismatch
@@ -29,14 +29,6 @@ OLDEST_VECTOR = (0, 8)
 SHORT_SECRET = 16  # characters
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that was looked at. `bad` stops the desk, `warn` deserves a look, `off` is a choice."""
-
-    state: Literal["ok", "off", "warn", "bad"]
-    text: str
-
-
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.description = "Check settings, database, channels and model. Exit code 1 when something must be mended."
 
@@ -46,6 +38,8 @@ async def run(_: argparse.Namespace, settings: Settings) -> int:
     findings = list(check_settings(settings))
     if settings.gmail_account is not None:
         findings += [finding async for finding in check_gmail(settings, settings.gmail_account)]
+    if settings.whatsapp_account is not None:
+        findings += [finding async for finding in check_whatsapp(settings, settings.whatsapp_account)]
     async with find_database(settings) as database:
         findings += [finding async for finding in check_database(settings, database)]
     for finding in findings:

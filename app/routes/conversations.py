@@ -10,7 +10,9 @@ from app.access import staff
 from app.problems import Problem
 from app.rendering import JsonResponse
 from app.state import DeskRequest
+from db.attachments import ShownFile, list_conversation_files
 from db.conversations import (
+    Message,
     Step,
     Turn,
     list_messages,
@@ -22,6 +24,8 @@ from db.conversations import (
 )
 from db.customers import find_customer_by_id, list_identifiers
 from db.pool import Connection, acquire
+
+FILE_FIELDS = ("id", "type", "size", "text", "error")
 
 
 async def show_conversation(request: DeskRequest) -> Response:
@@ -39,17 +43,24 @@ async def describe_conversation(conn: Connection, conversation_id: UUID) -> dict
     conversation = await load_conversation(conn, conversation_id)
     turns = await list_turns(conn, conversation_id)
     steps = await list_steps(conn, [turn.id for turn in turns])
+    files = await list_conversation_files(conn, conversation_id)
     costs = [turn.cost_usd for turn in turns if turn.cost_usd is not None]
     shown = asdict(conversation)
     shown.pop("customer_id")
     return shown | {
         "customer": await describe_customer(conn, conversation.customer_id),
-        "messages": await list_messages(conn, conversation_id),
+        "messages": [describe_message(said, files) for said in await list_messages(conn, conversation_id)],
         "queued": await list_queued(conn, conversation.lane),
         "tickets": await list_tickets(conn, conversation_id),
         "turns": [describe_turn(turn, [step for step in steps if step.turn_id == turn.id]) for turn in turns],
         "cost_usd": float(sum(costs)) if costs else None,
     }
+
+
+def describe_message(message: Message, files: list[ShownFile]) -> dict[str, Any]:
+    """A message with its files, which GET /attachments/{id} gives out unless they have an error or are too old."""
+    own = [asdict(file) for file in files if file.message_id == message.id]
+    return asdict(message) | {"attachments": [{name: file[name] for name in FILE_FIELDS} for file in own]}
 
 
 async def describe_customer(conn: Connection, customer_id: UUID | None) -> dict[str, Any] | None:

@@ -1,6 +1,5 @@
 """Who is behind an address, for the team. Looking never creates anybody."""
 
-import re
 from typing import Any
 
 from starlette.responses import Response
@@ -10,10 +9,9 @@ from app.forms import check_email
 from app.problems import FieldError, Problem
 from app.rendering import JsonResponse
 from app.state import DeskRequest
+from channels.phone_numbers import read_number
 from db.customers import IdentifierKind, find_customer, list_conversations, list_identifiers
 from db.pool import acquire
-
-E164 = re.compile(r"\+[1-9][0-9]{5,14}")
 
 
 async def look_up_customer(request: DeskRequest) -> Response:
@@ -45,8 +43,8 @@ def read_address(request: DeskRequest) -> tuple[IdentifierKind, str]:
             return "email", check_email(email)
         except ValueError as error:
             raise Problem(422, str(error), [FieldError("email", str(error))]) from None
-    number = "+" + re.sub(r"[\s()./-]", "", phone or "").lstrip("+")  # an unescaped + arrives as a space
-    if not E164.fullmatch(number):
+    number = read_number(phone or "")
+    if number is None:
         message = "Please give an international number like +4930123456."
         raise Problem(422, message, [FieldError("phone", message)])
     return "phone", number

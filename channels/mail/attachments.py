@@ -7,9 +7,9 @@ from contextlib import suppress
 from io import BytesIO
 from pathlib import PurePosixPath
 
+from channels.file_types import TEXTS, find_type
 from channels.mail.body import is_body, read_body
 from channels.mail.charsets import clean_line, clean_text, decode_text, decode_words
-from channels.mail.file_types import TEXTS, find_type
 from channels.mail.headers import decode_value, read_parameters
 from channels.mail.html_text import read_html
 from channels.mail.parsed import Attachment

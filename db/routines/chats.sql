@@ -40,21 +40,23 @@ end $$;
 comment on function keep_aside(jsonb) is 'Keeps what a customer sent and nobody is to answer, such as a reaction or a sticker: in the log, without a turn. Null when it was kept before.';
 
 create or replace function opt_out(m jsonb, farewell text) returns boolean language plpgsql as $$
-declare talk conversations; now_at timestamptz := clock_timestamp();
+declare talk conversations; knew boolean; now_at timestamptz := clock_timestamp();
 begin
   talk := keep_aside(m || '{"kind": "opt_out"}');
   if talk.id is null then return false; end if;
+  knew := is_suppressed(talk);
   perform suppress(talk, m->>'body');
   -- the epoch moves: a turn in the making must not speak after this
   update conversations set epoch = epoch + 1, silenced_at = now_at, waiting_since = null, status = 'resolved', updated_at = now_at where id = talk.id;
-  update messages set delivery = 'cancelled', delivery_error = 'they asked us to stop' where conversation_id = talk.id and delivery = 'pending';
+  update messages set delivery = 'cancelled', delivery_error = 'they asked us to stop'
+   where conversation_id = talk.id and delivery = 'pending' and kind is distinct from 'opt_out';
   update tickets set status = 'resolved', resolved_at = now_at, updated_at = now_at where conversation_id = talk.id and status in ('open', 'answered');
-  if farewell is not null then
+  if farewell is not null and not knew then
     perform add_reply(talk, 'agent', gen_random_uuid(), null, jsonb_build_object('bodies', jsonb_build_array(farewell), 'kind', 'opt_out', 'delivery', 'pending'));
   end if;
   return true;
 end $$;
-comment on function opt_out(jsonb, text) is 'A customer wants no more of us here: it is kept, what was on its way is not sent, and nothing is from now on but the farewell that says so (null: the vendor has said it). False when it was kept before.';
+comment on function opt_out(jsonb, text) is 'A customer wants no more of us here: it is kept, what was on its way is not sent, and nothing is from now on but the farewell that says so, once (null: the vendor has said it). False when it was kept before.';
 
 create or replace function opt_in(m jsonb) returns void language sql as $$
   update customer_identifiers set suppressed_at = null, suppressed_why = null
@@ -75,20 +77,24 @@ end $$;
 comment on function store_missed(jsonb, interval, interval, interval, text) is 'Takes in a message that the vendor has and never brought to us; a person is called at once where it is too old for a machine''s answer. False when it is here already.';
 
 create or replace function remind_windows(ahead interval) returns int language plpgsql as $$
-declare due record; reminded int := 0;
+declare due record; closes timestamptz; reminded int := 0;
 begin
   for due in
-    select c.id, free_until(c) as until from conversations c join channel_configs g using (channel)
+    select c.id from conversations c join channel_configs g using (channel)
      where g.reply_window is not null and c.handler = 'human' and c.waiting_since is not null and not c.is_test
        and free_until(c) between clock_timestamp() and clock_timestamp() + ahead order by c.id
   loop
-    perform from conversations where id = due.id for update;
-    update tickets set reminded_at = clock_timestamp(), updated_at = clock_timestamp(), priority = greatest(priority, 8),
-           person_due_at = least(person_due_at, due.until),
+    -- who has the conversation in hand may be answering it: it is looked at again in a few minutes
+    perform from conversations where id = due.id for update skip locked;
+    continue when not found;
+    select free_until(c) into closes from conversations c where c.id = due.id and c.handler = 'human' and c.waiting_since is not null;
+    continue when closes is null or closes > clock_timestamp() + ahead;  -- answered meanwhile, or they wrote again
+    update tickets set reminded_at = clock_timestamp(), updated_at = clock_timestamp(), person_due_at = least(person_due_at, closes),
+           priority = greatest(priority, 8), priority_why = case when priority < 8 then 'window_closes' else priority_why end,
            handoff_note = concat_ws(E'\n', nullif(handoff_note, ''),
-             'Answer before ' || to_char(due.until at time zone 'UTC', 'YYYY-MM-DD HH24:MI') || ' UTC: later only an approved template reaches them here.')
+             'Answer before ' || to_char(closes at time zone 'UTC', 'YYYY-MM-DD HH24:MI') || ' UTC: later only an approved template reaches them here.')
      where id = (select t.id from tickets t where t.conversation_id = due.id and t.status = 'escalated' order by t.created_at desc limit 1)
-       and (reminded_at is null or reminded_at < due.until - ahead);
+       and (reminded_at is null or reminded_at < closes - ahead);
     if found then reminded := reminded + 1; end if;
   end loop;
   return reminded;

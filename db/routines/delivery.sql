@@ -11,17 +11,16 @@ begin
   select * into m from messages where id = in_message for update;
   act := case
     when m.id is null or m.delivery not in ('pending', 'sending', 'unknown') then 'done'
+    when m.delivery <> 'pending' and absence is null then 'look_up'
+    when m.kind is distinct from 'opt_out' and is_suppressed(talk) then 'suppress'
     -- whatever became of the part before: it is off the queue, or this one would not be first
     when m.delivery = 'pending' and exists (select from messages p where p.reply_id = m.reply_id and p.part < m.part
                                                and p.delivery not in ('sent', 'delivered', 'read')) then 'cut'
-    when m.delivery = 'pending' and m.author = 'agent' and talk.silenced_at > m.sent_at then 'cancel'
-    when m.delivery = 'pending' and m.kind is distinct from 'opt_out' and is_suppressed(talk) then 'suppress'
+    when m.delivery = 'pending' and m.author = 'agent' and m.kind is distinct from 'opt_out' and talk.silenced_at > m.sent_at then 'cancel'
     when m.delivery = 'pending' then 'send'
-    when absence is null then 'look_up'
     -- a second try: not after a person has spoken, and only one where a no of the vendor is no proof
     when m.author = 'agent' and talk.silenced_at > m.sent_at then case absence when 'certain' then 'cancel' else 'park' end
     when absence = 'likely' and m.possible_duplicate then 'park'
-    when is_suppressed(talk) then 'suppress'
     else 'send' end;
   if act = 'send' then
     update lanes set lease_until = greatest(lease_until, clock_timestamp() + lease) where lane = in_lane;
@@ -54,7 +53,8 @@ begin
            and o.direction = 'outbound' and o.id <> m.id and o.delivery in ('sent', 'delivered', 'read')
            and not exists (select from mails y where y.id = o.vendor_id and y.verdict = 'person')) r),
     'known_ids', (select coalesce(jsonb_agg(o.vendor_id), '[]') from messages o
-                   where o.conversation_id = talk.id and o.id <> m.id and o.vendor_id is not null and o.body = m.body)));
+                   -- a template is looked for by what it contains, and so may be any of them
+                   where o.conversation_id = talk.id and o.id <> m.id and o.vendor_id is not null and (o.body = m.body or m.is_late))));
 end $$;
 comment on function begin_delivery(text, bigint, uuid, interval, text) is 'What is to be done about a message that waits to be sent. act send: it is marked as being sent, the lease is fresh, and it may be sent now; look_up: an earlier try has no outcome, ask the vendor and come back with absence certain or likely when it has nothing; park: nobody can tell, a person must; done: nothing. Null when the lease was lost.';
 

@@ -123,3 +123,9 @@ create or replace function turn_red(in_channel text, reason text) returns void l
    where channel = in_channel and red_reason is distinct from reason
 $$;
 comment on function turn_red(text, text) is 'The vendor refuses us until somebody does something about it.';
+
+create or replace function stop_reading(in_channel text) returns void language sql as $$
+  update channel_configs set synced_at = null, red_since = null, red_reason = null, updated_at = clock_timestamp()
+   where channel = in_channel and (synced_at is not null or red_since is not null)
+$$;
+comment on function stop_reading(text) is 'Nobody reads the channel here any more: no alarm follows from that. Its cursor stays, for when somebody does again.';

@@ -4,6 +4,7 @@ import pytest
 
 from app.settings import Settings, SettingsError, read_settings
 from app.shortfalls import list_doubts, list_off, missing
+from channels.whatsapp_account import SharedKey
 
 
 def test_everything_has_a_default_but_no_secret_does() -> None:
@@ -101,6 +102,19 @@ def test_nothing_is_missing_once_all_is_set() -> None:
 WHATSAPP = {
     "TWILIO_ACCOUNT_SID": "AC1", "TWILIO_AUTH_TOKEN": "t", "TWILIO_WHATSAPP_FROM": "+14155238886", "APP_SECRET": "s",
 }  # fmt: skip
+
+
+KEY = {"TWILIO_SIGNATURE_KEY_SID": "webhooks_sharedkey_1", "TWILIO_SIGNATURE_SECRET": "s"}
+
+
+def test_shared_key_is_pinned_whole_or_the_channel_is_off() -> None:
+    account = read_settings(WHATSAPP | KEY).whatsapp_account
+    assert account is not None
+    assert account.signature_key == SharedKey("webhooks_sharedkey_1", "s")
+    for name in KEY:
+        settings = read_settings(WHATSAPP | {**KEY, name: ""})
+        assert not settings.has_whatsapp
+        assert f"WhatsApp is off: set {name}" in missing(settings)
 
 
 @pytest.mark.parametrize("url", ["", "http://127.0.0.1:8801"])

@@ -4,11 +4,13 @@ import secrets
 from collections.abc import Sequence
 from urllib.parse import urlencode
 
-from twilio.request_validator import RequestValidator
+from twilio.request_validator import HMAC_SHA1, RequestValidator
 
-from channels.whatsapp_webhooks import Fields, WhatsAppAccount
+from channels.whatsapp_account import SharedKey, WhatsAppAccount
+from channels.whatsapp_fields import Fields
 
 ACCOUNT = WhatsAppAccount("AC00000000000000000000000000000001", "token-of-the-tests", "+14155238886")
+KEY = SharedKey("webhooks_sharedkey_0001", "secret-of-the-shared-key")
 PUBLIC = "https://desk.example.com"
 CUSTOMER = "+5511987654321"
 ENVIRON = {
@@ -64,8 +66,31 @@ def make_status(vendor_id: str, status: str, **changed: str) -> list[tuple[str, 
     return list((fields | changed).items())
 
 
-def sign(target: str, pairs: Pairs, *, token: str = ACCOUNT.auth_token, base: str = PUBLIC) -> str:
-    return str(RequestValidator(token).compute_signature(base + target, Fields(pairs)))
+def make_media(*types: str, text: str = "", **changed: str) -> list[tuple[str, str]]:
+    """The fields of a message with files of these types."""
+    sid = new_sid()
+    fields = {"NumMedia": str(len(types)), "MessageSid": sid}
+    for place, kind in enumerate(types):
+        fields[f"MediaContentType{place}"] = kind
+        fields[f"MediaUrl{place}"] = f"https://api.twilio.com/Accounts/{ACCOUNT.sid}/Messages/{sid}/Media/ME{place}"
+    return make_message(text, **(fields | changed))
+
+
+def sign(
+    target: str,
+    pairs: Pairs,
+    *,
+    token: str = ACCOUNT.auth_token,
+    base: str = PUBLIC,
+    algorithm: str = HMAC_SHA1,
+) -> str:
+    """What Twilio puts into X-Twilio-Signature. `token`: with HMAC_SHA256 the secret of a shared key."""
+    return str(RequestValidator(token).compute_signature(base + target, Fields(pairs), algorithm))
+
+
+def make_headers(signature: str, **others: str) -> dict[str, str]:
+    """The headers of a webhook, by their names in small letters."""
+    return {"content-type": "application/x-www-form-urlencoded", "x-twilio-signature": signature} | others
 
 
 def encode(pairs: Pairs) -> bytes:

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from uuid import uuid4
 
 from asyncpg import Record
@@ -42,7 +43,7 @@ class Desk:
         await self.conn.execute(
             """
             insert into channel_configs (channel, max_chars, preferred_chars)
-            values ('drafts', 4000, 300), ('mute', 4000, 300), ('whatsapp', 4000, 300)
+            values ('drafts', 5000, 300), ('mute', 5000, 300), ('whatsapp', 5000, 300)
             on conflict (channel) do update set max_chars = excluded.max_chars
             """
         )
@@ -68,7 +69,7 @@ class Desk:
             "subject": "",
             "category": None,
             "trust": 3,
-            "sent_at": "2026-11-20T12:00:00+00:00",
+            "sent_at": datetime.now(UTC),
             "customer": who,
         }
         lane = f"{case.channel}:{address}"

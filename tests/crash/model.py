@@ -8,8 +8,8 @@ from tests.crash.points import Case
 from tests.crash.world import World
 
 ANSWER = "Thank you for writing to us."
-LONG_ANSWER = (ANSWER + " ") * 80
-"""Two parts on every channel but the page."""
+LONG_ANSWER = (ANSWER + " ") * 145
+"""Three parts on every channel but the page."""
 STEPS = 3
 
 

@@ -165,11 +165,11 @@ MUTANTS = [
     ),
     Mutant(
         "sent again without a look", hits=(at(TOOK),), channel="whatsapp", file="delivery.sql",
-        changes=(("when absence is null then 'look_up'", "when false then 'look_up'"),),
+        changes=(("when m.delivery <> 'pending' and absence is null then 'look_up'", "when false then 'look_up'"),),
     ),
     Mutant(
         "a vendor that cannot be asked is sent it again", hits=(at(TOOK),), channel="mute", file="delivery.sql",
-        changes=(("when absence is null then 'look_up'", "when false then 'look_up'"),),
+        changes=(("when m.delivery <> 'pending' and absence is null then 'look_up'", "when false then 'look_up'"),),
     ),
     Mutant(
         "the vendor's no is believed at once", hits=(at(TOOK),), channel="whatsapp", file="delivery.sql",

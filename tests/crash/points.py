@@ -80,7 +80,7 @@ UNTAKEN = {("begin", "amid"), ("begin", "after"), ("draft", "before"), ("draft",
 ONCE = {("commit", "after"), ("announce", "before"), ("announce", "after")}
 """What is behind a turn that was committed never comes again."""
 ONCE_A_PART = {("draft", "after"), ("send", "amid"), ("send", "after"), ("end", "after")}
-"""What comes once for every message to the vendor; a reply in two parts passes it twice."""
+"""What comes once for every message to the vendor; a reply in three parts passes it three times."""
 TAKEN = {("send", "amid"), ("send", "after"), ("end", "before"), ("end", "amid")}
 """Where the vendor has it, and that is not written down."""
 
@@ -134,7 +134,8 @@ class Case:
 def make_case(key: str, channel: str, *hits: tuple[Point, Way], parts: int = 1) -> Case:
     """A case with its name: `kill -9 after the vendor took it, twice, whatsapp`."""
     words = [f"{WORDS[way]} {point.words}" for point, way in hits]
-    told = f"{words[0]}, twice" if len(words) == 2 and len(set(words)) == 1 else ", then ".join(words)
+    times = {2: ", twice", 3: ", three times"}.get(len(words), "") if len(set(words)) == 1 else ""
+    told = f"{words[0]}{times}" if times else ", then ".join(words)
     told = told if parts == 1 else f"{told}, {parts} parts"
     made = tuple(Hit(point.step, point.moment, way) for point, way in hits)
     return Case(key, f"{told or 'nothing happens'}, {channel}", channel, made, parts)

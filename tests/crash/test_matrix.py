@@ -37,14 +37,21 @@ def recurs(point: Point, channel: str) -> bool:
 
 
 def list_long_cases(channel: str, way: Way, *, first: int) -> list[Case]:
-    """A reply in two parts, and a death at each."""
+    """A reply in three parts, and a death at each; on WhatsApp at every step of sending."""
     points = [point for point in POINTS[channel] if (point.step, point.moment) in ONCE_A_PART]
     if channel == "mute":
         points = [point for point in points if point.step == "end"]  # after any other the rest waits for a person
-    return [
-        make_case(f"case{number}", channel, (point, way), (point, way), parts=2)
-        for number, point in enumerate(points, start=first)
-    ]
+    cases = [[(point, way)] * 3 for point in points]
+    if channel == "whatsapp":
+        cases += [hits for point in SENDING if point not in points for hits in list_deaths_in_later_parts(point, way)]
+    return [make_case(f"case{number}", channel, *hits, parts=3) for number, hits in enumerate(cases, start=first)]
+
+
+def list_deaths_in_later_parts(point: Point, way: Way) -> list[list[tuple[Point, Way]]]:
+    """At a point that a part may pass twice: in the second part, and in the third. In the first it is as in a reply of
+    one part."""
+    sent = at("after recording that it was sent", way)
+    return [[sent, (point, way)], [sent, sent, (point, way)]]
 
 
 async def run(desk: Desk, cases: list[Case], server: ForkServer | None, *, lives: int = 6) -> list[str]:

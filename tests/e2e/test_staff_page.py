@@ -1,7 +1,10 @@
 """The ticket page in a real browser, as the team has it open while the conversation moves on."""
 
+import base64
+
 from playwright.async_api import Browser, Page, expect
 
+from db.attachments import NewAttachment, keep_attachment
 from db.pool import Connection
 from db.queue import REPLY_CHANNEL, notify
 from tests.app.desk import ADMIN_TOKEN, Answer, answer_waiting
@@ -9,6 +12,10 @@ from tests.e2e.test_pages import PHONE, browser, check_page, fill_in, pytestmark
 
 __all__ = ["browser", "pytestmark", "site"]
 
+PICTURE = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+)
+"""One pixel."""
 ESCALATION = {
     "kind": "escalate", "category": "billing", "team": "billing", "assignee": None, "priority": 7,
     "priority_why": "rule", "reason": "billing_dispute", "handoff_note": "Two invoices",
@@ -58,3 +65,27 @@ async def test_a_button_drawn_too_early_leads_back_to_the_ticket(browser: Browse
     await page.evaluate(f"{form}.action = {form}.action.replace('take-over', 'hand-back'); {form}.submit()")
     await expect(page.locator("#reply-errors")).to_contain_text("Answer it first.")
     await expect(page).to_have_url(f"{site}/support/ticket/{reference}")
+
+
+async def test_files_fit_a_phone_and_open_by_keyboard(browser: Browser, site: str, conn: Connection) -> None:
+    customer = await browser.new_page()
+    await fill_in(customer, site)
+    reference = (await customer.inner_text(".eyebrow strong")).strip()
+    external_id = await conn.fetchval("select payload->>'external_id' from message_queue")
+    sent = [
+        *[("image/png", PICTURE, None)] * 3,
+        ("application/pdf", b"%PDF-", None),
+        ("video/mp4", None, "Twilio answered with status 404"),
+    ]
+    for place, (kind, content, error) in enumerate(sent):
+        await keep_attachment(conn, "web", NewAttachment(external_id, place, kind, content, None, error))
+    page = await open_as_staff(browser, site, reference)
+    await expect(page.locator(".files li")).to_have_count(5)
+    await page.wait_for_function("[...document.images].every((image) => image.complete && image.naturalWidth > 0)")
+    await check_page(page)
+    async with page.expect_download() as saving:
+        await page.click(".files a[download]")
+    assert (await saving.value).suggested_filename.endswith(".pdf")
+    await page.locator(".files a").first.focus()
+    await page.keyboard.press("Enter")
+    await page.wait_for_url("**/attachments/*")

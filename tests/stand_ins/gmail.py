@@ -17,7 +17,7 @@ from uuid import uuid4
 
 import httpx2
 
-from tests.stand_ins.gmail_emulator import ADDRESS, CLIENT_ID, CLIENT_SECRET, Emulator, running_emulator
+from tests.stand_ins.emulator import Emulator, running_emulator
 from tests.stand_ins.gmail_faults import GmailProxy, encode_raw, read_raw
 from tests.stand_ins.gmail_journal import GmailJournal, GmailKnobs, read_head
 from tests.stand_ins.http import Answer
@@ -27,6 +27,15 @@ from tests.stand_ins.vendor import serving
 
 SCOPE = "https://www.googleapis.com/auth/gmail.modify"
 TOPIC = "projects/desk-example/topics/gmail"
+ADDRESS = "support@example.com"
+CLIENT_ID = "desk.apps.googleusercontent.com"
+CLIENT_SECRET = "client-secret-of-the-stand-in"
+CLIENT = {"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET, "redirect_uris": ["http://localhost"]}
+GOOGLE = {
+    "service": "google",
+    "seed": {"google": {"users": [{"email": ADDRESS, "name": "Support"}], "oauth_clients": [CLIENT]}},
+    "baseUrl": "https://accounts.google.com",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +220,7 @@ async def running_gmail(emulator: Emulator | None = None) -> AsyncIterator[Gmail
     """
     with contextlib.ExitStack() as stack:
         if emulator is None:
-            emulator = await asyncio.to_thread(stack.enter_context, running_emulator())
+            emulator = await asyncio.to_thread(stack.enter_context, running_emulator(GOOGLE))
         await asyncio.to_thread(emulator.reset)
         limits = httpx2.Limits(max_keepalive_connections=0)  # none that the emulator closes under our feet
         async with httpx2.AsyncClient(base_url=emulator.url, limits=limits, timeout=30, trust_env=False) as client:

@@ -14,6 +14,7 @@ Fault = Literal["drop", "lose", "accept_500", "fail_500", "refuse_429", "refuse_
 with 500. fail_500, refuse_429 (with Retry-After), refuse_400 (with a code): not taken, and said so."""
 
 TAKEN: tuple[Fault | None, ...] = (None, "drop", "accept_500")
+OUTSIDE_WINDOW = 63016
 
 
 @dataclass(slots=True)
@@ -26,6 +27,14 @@ class Knobs:
     """What the next sends meet, one each, before the shares count."""
     refusal_code: int = 63016
     """The vendor's code in a refuse_400."""
+    refused_to: dict[str, int] = field(default_factory=dict)
+    """Numbers (E.164) that nothing can be sent to, and the code that says so: 21610 for one that has opted out."""
+    outside_window: list[str] = field(default_factory=list)
+    """Numbers whose last word is more than 24 hours old: free text does not reach them, a template does."""
+    window_refuses_at_once: bool = False
+    """Free text to them is refused with 63016. Else it is taken, and reported as undelivered with that code."""
+    templates: dict[str, str] = field(default_factory=dict)
+    """Approved templates by their SID; {{1}} stands for the one variable."""
     retry_after_seconds: float = 1
     delay_seconds: float = 0
     """Before a send is looked at."""
@@ -35,6 +44,8 @@ class Knobs:
     """Each message lags by its own random time up to that."""
     callbacks: list[str] = field(default_factory=lambda: ["sent", "delivered"])
     """Statuses a send with a StatusCallback is reported in."""
+    callback_error_code: int = 63024
+    """The vendor's code in a report of failed or undelivered."""
     callback_delay_seconds: float = 0
     """Before the first, and between one and the next: a random time up to this."""
     callback_never_share: float = 0
@@ -61,6 +72,8 @@ class Send:
     sender: str = ""
     subject: str = ""
     status_callback: str | None = None
+    template_sid: str | None = None
+    """Of the template whose text `body` then is, with the variable in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +87,8 @@ class Accepted:
     seen_in_lists_at: float
     fault: Fault | None
     send: Send
+    failure: int | None = None
+    """The vendor's code when it cannot deliver what it took."""
 
     @property
     def taken_at(self) -> datetime:
@@ -163,6 +178,12 @@ def accept(
     """Write down that a message was taken."""
     now = time.time()
     lag = knobs.index_lag_seconds * (rng.random() if knobs.index_lag_is_random else 1)
-    taken = Accepted(len(journal.accepted), message_id, now, now + lag, fault, send)
+    failure = OUTSIDE_WINDOW if is_outside_window(send, knobs) else None
+    taken = Accepted(len(journal.accepted), message_id, now, now + lag, fault, send, failure)
     journal.accepted.append(taken)
     return taken
+
+
+def is_outside_window(send: Send, knobs: Knobs) -> bool:
+    """Whether it is free text to somebody who would get only a template."""
+    return send.template_sid is None and send.to.removeprefix("whatsapp:") in knobs.outside_window

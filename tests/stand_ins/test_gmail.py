@@ -12,8 +12,8 @@ from typing import Any
 import httpx2
 import pytest
 
-from tests.stand_ins.gmail import Gmail, running_gmail
-from tests.stand_ins.gmail_emulator import Emulator, running_emulator
+from tests.stand_ins.emulator import Emulator, running_emulator
+from tests.stand_ins.gmail import GOOGLE, Gmail, running_gmail
 from tests.stand_ins.gmail_faults import name_call
 
 ME = "/gmail/v1/users/me"
@@ -214,10 +214,10 @@ async def test_two_emulators_are_two_mailboxes(gmail: Gmail) -> None:
 
 
 def test_an_emulator_ends_with_the_block_and_with_its_standard_input(gmail_emulator: Emulator) -> None:
-    with running_emulator() as emulator:
+    with running_emulator(GOOGLE) as emulator:
         assert emulator.process.poll() is None
     assert emulator.process.returncode == -signal.SIGKILL
-    with running_emulator() as orphan:
+    with running_emulator(GOOGLE) as orphan:
         assert orphan.process.stdin
         orphan.process.stdin.close()
         assert orphan.process.wait(timeout=60) == 0

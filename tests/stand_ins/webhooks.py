@@ -16,6 +16,7 @@ ACCOUNT = "AC00000000000000000000000000000001"
 TOKEN = "auth-token-of-the-stand-in"
 NUMBER = "+15550001111"
 INBOUND_PATH = "/webhooks/whatsapp"
+FAILED = ("failed", "undelivered")
 
 
 def draw_sid(prefix: str, rng: random.Random) -> str:
@@ -23,8 +24,10 @@ def draw_sid(prefix: str, rng: random.Random) -> str:
     return prefix + uuid.UUID(int=rng.getrandbits(128)).hex
 
 
-def make_inbound(*, sender: str, body: str, sid: str, name: str = "Ana Lima", account: str = ACCOUNT) -> dict[str, str]:
-    """A customer's message (`sender` in E.164) as the form of its webhook."""
+def make_inbound(
+    *, sender: str, body: str, sid: str, name: str = "Ana Lima", account: str = ACCOUNT, **changed: str
+) -> dict[str, str]:
+    """A customer's message (`sender` in E.164) as the form of its webhook; fields given by name replace or join it."""
     return {
         "SmsMessageSid": sid,
         "NumMedia": "0",
@@ -41,11 +44,11 @@ def make_inbound(*, sender: str, body: str, sid: str, name: str = "Ana Lima", ac
         "AccountSid": account,
         "From": f"whatsapp:{sender}",
         "ApiVersion": "2010-04-01",
-    }
+    } | changed
 
 
 def make_status(taken: Accepted, status: str, account: str = ACCOUNT) -> dict[str, str]:
-    """The form of a status callback."""
+    """The form of a status callback, without the code of a failure."""
     return {
         "ApiVersion": "2010-04-01",
         "MessageStatus": status,
@@ -98,11 +101,12 @@ class StatusReports:
     async def report(self, taken: Accepted, url: str) -> None:
         if self.rng.random() < self.knobs.callback_late_share:
             await asyncio.sleep(self.knobs.callback_late_seconds)
-        for status in list(self.knobs.callbacks):
+        for status in list(self.knobs.callbacks) if taken.failure is None else ["sent", "undelivered"]:
             await asyncio.sleep(self.knobs.callback_delay_seconds * self.rng.random())
             twice = self.rng.random() < self.knobs.callback_duplicate_share
+            code = {"ErrorCode": str(taken.failure or self.knobs.callback_error_code)} if status in FAILED else {}
             for _ in range(1 + twice):
-                await self.post(url, make_status(taken, status))
+                await self.post(url, make_status(taken, status) | code)
 
     async def post(self, url: str, form: Mapping[str, str]) -> None:
         """Post until it is answered with 2xx, as often as the knobs allow."""

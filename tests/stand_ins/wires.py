@@ -5,13 +5,10 @@ import base64
 import binascii
 import random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from email import message_from_bytes, policy
-from email.utils import format_datetime
-from typing import Any
-from urllib.parse import parse_qs, urlencode, urlsplit
+from urllib.parse import urlencode
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -21,10 +18,9 @@ from starlette.types import Receive, Scope
 from starlette.types import Send as AsgiSend
 
 from tests.stand_ins.journal import TAKEN, Accepted, Gate, Journal, Knobs, Send, accept, draw_fault
+from tests.stand_ins.twilio_messages import MESSAGES, find_problem, is_wanted, read_form, show_message
 from tests.stand_ins.webhooks import ACCOUNT, TOKEN, StatusReports, draw_sid
 
-MAX_CHARS = 1600
-MESSAGES = "/2010-04-01/Accounts/{account}/Messages"
 DRAFTS = "/gmail/v1/users/me"
 
 
@@ -102,10 +98,10 @@ class TwilioWire:
         if refusal := self.check_account(request):
             return refusal
         form = {name: str(value) for name, value in (await request.form()).items()}
-        if problem := find_problem(form):
+        if problem := find_problem(form, self.desk.knobs):
             self.desk.journal.asked["invalid"] += 1
             return JSONResponse({"code": problem, "message": "stand-in: invalid", "status": 400}, 400)
-        send = read_form(form)
+        send = read_form(form, self.desk.knobs)
         sid = draw_sid("SM", self.desk.rng)
         return await self.desk.take(send, message_id=sid, answer=lambda taken: JSONResponse(show_message(taken), 201))
 
@@ -144,62 +140,6 @@ class TwilioWire:
         if known and request.path_params["account"] == ACCOUNT:
             return None
         return JSONResponse({"code": 20003, "message": "stand-in: authenticate", "status": 401}, 401)
-
-
-def find_problem(form: Mapping[str, str]) -> int | None:
-    """Twilio's code for a message it cannot take."""
-    if not form.get("To", "").startswith("whatsapp:+"):
-        return 21211
-    if not form.get("From", "").startswith("whatsapp:+"):
-        return 21603
-    if not form.get("Body") and not form.get("ContentSid"):
-        return 21602
-    return 21617 if len(form.get("Body", "")) > MAX_CHARS else None
-
-
-def read_form(form: Mapping[str, str]) -> Send:
-    callback = form.get("StatusCallback")
-    token = parse_qs(urlsplit(callback).query).get("o", [None])[0] if callback else None
-    body = form.get("Body") or f"{form['ContentSid']} {form.get('ContentVariables', '')}".strip()
-    return Send("twilio", form["To"], body, token, sender=form["From"], status_callback=callback)
-
-
-def is_wanted(one: Accepted, wanted: Mapping[str, str]) -> bool:
-    day = one.taken_at.date().isoformat()
-    return (
-        one.send.to == wanted.get("To", one.send.to)
-        and one.send.sender == wanted.get("From", one.send.sender)
-        and day == wanted.get("DateSent", day)[:10]
-        and day <= wanted.get("DateSent<", day)[:10]
-        and day >= wanted.get("DateSent>", day)[:10]
-    )
-
-
-def show_message(taken: Accepted) -> dict[str, Any]:
-    """A message as Twilio's API shows it."""
-    at = format_datetime(datetime.fromtimestamp(taken.at, UTC), usegmt=False)
-    return {
-        "sid": taken.id,
-        "account_sid": ACCOUNT,
-        "api_version": "2010-04-01",
-        "body": taken.send.body,
-        "date_created": at,
-        "date_sent": at,
-        "date_updated": at,
-        "direction": "outbound-api",
-        "error_code": None,
-        "error_message": None,
-        "from": taken.send.sender,
-        "messaging_service_sid": None,
-        "num_media": "0",
-        "num_segments": "1",
-        "price": None,
-        "price_unit": None,
-        "status": "queued",
-        "subresource_uris": {},
-        "to": taken.send.to,
-        "uri": f"{MESSAGES.format(account=ACCOUNT)}/{taken.id}.json",
-    }
 
 
 class DraftsWire:

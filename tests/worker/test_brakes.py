@@ -27,7 +27,7 @@ async def test_a_conversation_with_too_many_replies_goes_to_a_person_who_knows_w
     row = await conn.fetchrow("select t.status, t.handoff_note, c.handler from tickets t, conversations c")
     assert row is not None
     assert (row["status"], row["handler"]) == ("escalated", "human")
-    assert "limit of replies" in row["handoff_note"]
+    assert "a machine is writing" in row["handoff_note"]
     assert await conn.fetchval("select array_agg(error order by started_at) from turns where error is not null") == [
         "limit: replies"
     ]

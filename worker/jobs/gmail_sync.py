@@ -10,6 +10,7 @@ from channels.gmail_intake import is_skipped, park, read_incoming
 from channels.google_oauth import GrantExpired
 from channels.mail.senders import OwnMail
 from db import mails, queue
+from db.channels import turn_red
 from db.errors import NotFound, PermanentFailure
 from db.mails import Mailbox, MailRow
 from db.pool import UNAVAILABLE, Pool, acquire
@@ -39,7 +40,7 @@ class GmailSync(Upkeep):
         except GrantExpired as error:
             log.error("the mailbox is closed to us", extra={"reason": str(error)})
             async with acquire(self.pool) as conn:
-                await mails.turn_red(conn, str(error))
+                await turn_red(conn, mails.CHANNEL, str(error))
         await self.completer.finish(lane)
 
     async def sync(self) -> None:

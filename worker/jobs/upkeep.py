@@ -1,17 +1,23 @@
 """Work that no customer waits for."""
 
+import logging
 from dataclasses import dataclass
+from datetime import timedelta
 
 from agent import calibration, indexing
 from agent.embeddings import Embedder, EmbeddingUnavailable
-from db import queue
+from db import attachments, channels, chats, queue
 from db.errors import RetryLater
 from db.pool import Pool, acquire
 from db.queue import ClaimedLane
 from worker.completer import Completer
 from worker.retry import retry_delay
 
+log = logging.getLogger(__name__)
+
 SWEEP_BATCH = 1000  # lanes
+FILES_BATCH = 100
+REMIND_AHEAD = timedelta(hours=2)  # as the alarm window_closes
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,15 +35,31 @@ class Upkeep:
 
 @dataclass(frozen=True, slots=True)
 class Drop(Upkeep):
-    """For work of a channel that is not set up here."""
+    """For work of a channel that is not set up here. Nobody reads it, and no alarm is to follow from that."""
+
+    channel: str
 
     async def run(self, lane: ClaimedLane) -> None:
+        async with acquire(self.pool) as conn:
+            await channels.stop_reading(conn, self.channel)
+        await self.completer.finish(lane)
+
+
+@dataclass(frozen=True, slots=True)
+class Remind(Upkeep):
+    """Reminds whoever owes a customer an answer before a chat closes to free text."""
+
+    async def run(self, lane: ClaimedLane) -> None:
+        async with acquire(self.pool) as conn:
+            reminded = await chats.remind_windows(conn, ahead=REMIND_AHEAD)
+        if reminded:
+            log.info("owners were reminded of chats that close soon", extra={"tickets": reminded})
         await self.completer.finish(lane)
 
 
 @dataclass(frozen=True, slots=True)
 class Sweep(Upkeep):
-    """Forgets what no longer matters: idle lanes, old quotas, silent workers."""
+    """Forgets what no longer matters: idle lanes, old quotas, silent workers, what is in old files."""
 
     async def run(self, lane: ClaimedLane) -> None:
         """Sweep batch by batch until nothing is left."""
@@ -45,6 +67,10 @@ class Sweep(Upkeep):
         while removed == SWEEP_BATCH:
             async with acquire(self.pool) as conn:
                 removed = await queue.sweep_queue(conn, limit=SWEEP_BATCH)
+        dropped = FILES_BATCH
+        while dropped == FILES_BATCH:
+            async with acquire(self.pool) as conn:
+                dropped = await attachments.drop_old_content(conn, limit=FILES_BATCH)
         await self.completer.finish(lane)
 
 

@@ -21,11 +21,17 @@ MAGIC = (
     (b"MZ", "application/x-msdownload"),
     (b"\x7fELF", "application/x-executable"),
     (b"ID3", "audio/mpeg"),
+    (b"\xff\xfb", "audio/mpeg"),
+    (b"\xff\xf3", "audio/mpeg"),
+    (b"\xff\xf1", "audio/aac"),
+    (b"\xff\xf9", "audio/aac"),
+    (b"#!AMR", "audio/amr"),
     (b"OggS", "audio/ogg"),
+    (b"\x1a\x45\xdf\xa3", "video/webm"),
 )
 BRANDS = {
-    b"heic": "image/heic", b"mif1": "image/heic", b"avif": "image/avif", b"M4A ": "audio/mp4",
-    b"qt  ": "video/quicktime",
+    b"heic": "image/heic", b"heix": "image/heic", b"mif1": "image/heic", b"avif": "image/avif", b"M4A ": "audio/mp4",
+    b"3gp4": "video/3gpp", b"3gp5": "video/3gpp", b"3gp6": "video/3gpp", b"qt  ": "video/quicktime",
 }  # fmt: skip
 FORMS = {b"WEBP": "image/webp", b"WAVE": "audio/wav", b"AVI ": "video/x-msvideo"}
 OFFICE = "application/vnd.openxmlformats-officedocument."
@@ -34,7 +40,10 @@ OFFICE_NAMES = {
     ".xlsx": OFFICE + "spreadsheetml.sheet",
     ".pptx": OFFICE + "presentationml.presentation",
 }
-TEXTS = frozenset({"text/plain", "text/csv", "text/calendar", "text/markdown", "text/xml", "application/json"})
+CARD = "text/vcard"
+TEXTS = frozenset(
+    {"text/plain", "text/csv", "text/calendar", "text/markdown", "text/xml", "application/json", CARD}
+)  # fmt: skip
 HTML = re.compile(rb"\s*(?:<!doctype html|<html|<head|<body)", re.IGNORECASE)
 NOT_TEXT = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 
@@ -47,14 +56,14 @@ def find_type(sample: bytes, declared: str, name: str) -> str:
     if b"%PDF-" in sample[:1024]:
         return "application/pdf"
     if sample[4:8] == b"ftyp":
-        return BRANDS.get(sample[8:12], "video/mp4")
+        return BRANDS.get(sample[8:12], "audio/mp4" if declared.startswith("audio/") else "video/mp4")
     if sample[:4] == b"RIFF" and sample[8:12] in FORMS:
         return FORMS[sample[8:12]]
     if declared.startswith("message/"):
         return declared
     known = next((kind for magic, kind in MAGIC if sample.startswith(magic)), None)
     if known == "application/zip":
-        return find_office_type(sample, name)
+        return find_office_type(sample, declared, name)
     return known if known and not is_short_word(sample) else find_text_type(sample, declared)
 
 
@@ -63,15 +72,17 @@ def is_short_word(sample: bytes) -> bool:
     return sample[:2] in (b"BM", b"MZ") and not NOT_TEXT.search(sample)
 
 
-def find_office_type(sample: bytes, name: str) -> str:
-    by_name = next((kind for suffix, kind in OFFICE_NAMES.items() if name.endswith(suffix)), None)
-    return by_name if by_name and b"[Content_Types].xml" in sample[:512] else "application/zip"
+def find_office_type(sample: bytes, declared: str, name: str) -> str:
+    called = next((kind for suffix, kind in OFFICE_NAMES.items() if name.endswith(suffix) or declared == kind), None)
+    return called if called and b"[Content_Types].xml" in sample[:512] else "application/zip"
 
 
 def find_text_type(sample: bytes, declared: str) -> str:
     is_wide = sample.startswith((b"\xff\xfe", b"\xfe\xff"))
     if not sample.strip() or (NOT_TEXT.search(sample) and not is_wide):
         return BINARY
+    if sample.lstrip()[:11].upper() == b"BEGIN:VCARD":
+        return CARD
     if HTML.match(sample) or declared == "text/html":
         return "text/html"
     if declared in TEXTS:

@@ -1,4 +1,5 @@
-// Serves emulate's Google on a free port of this machine: node start.mjs SEED, where SEED is its seed as JSON.
+// Serves one of emulate's vendors on a free port of this machine: node start.mjs OPTIONS, which are those of its
+// createEmulator as JSON: {"service": ..., "seed": ..., "baseUrl": ...}.
 // Says {"port": N} once it listens. A line "reset" on standard input empties it, and is answered with {"reset": true}.
 // Ends with its standard input, so it cannot outlive whoever started it.
 import { webcrypto } from "node:crypto";
@@ -16,8 +17,7 @@ Server.prototype.listen = function () {
 };
 
 const { createEmulator } = await import("emulate");
-const seed = JSON.parse(process.argv[2]);
-const emulator = await createEmulator({ service: "google", seed, baseUrl: "https://accounts.google.com" });
+const emulator = await createEmulator(JSON.parse(process.argv[2]));
 
 const lines = createInterface({ input: process.stdin });
 lines.on("line", () => {

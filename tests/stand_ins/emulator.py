@@ -12,23 +12,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
-PEER = Path(__file__).parent / "gmail_peer"
+PEER = Path(__file__).parent / "emulate_peer"
 INSTALLED = PEER / "node_modules" / ".installed"
 OLDEST_NODE = 18
 INSTALL_SECONDS = 120
 START_SECONDS = 60
-
-ADDRESS = "support@example.com"
-CLIENT_ID = "desk.apps.googleusercontent.com"
-CLIENT_SECRET = "client-secret-of-the-stand-in"
-SEED = {
-    "google": {
-        "users": [{"email": ADDRESS, "name": "Support"}],
-        "oauth_clients": [
-            {"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET, "redirect_uris": ["http://localhost"]}
-        ],
-    }
-}
 
 
 class NotInstalled(RuntimeError):
@@ -38,7 +26,7 @@ class NotInstalled(RuntimeError):
 def install() -> None:
     """Install the locked package if it is not there yet. Raises NotInstalled; safe to call from several processes."""
     if find_node_version() < OLDEST_NODE or not shutil.which("npm"):
-        raise NotInstalled(f"the Gmail stand-in needs npm and Node {OLDEST_NODE} or newer")
+        raise NotInstalled(f"the stand-ins for Google and Twilio need npm and Node {OLDEST_NODE} or newer")
     wanted = hashlib.sha256((PEER / "package-lock.json").read_bytes()).hexdigest()
     with (PEER / "package.json").open("rb") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -60,20 +48,20 @@ def run_npm_ci() -> None:
         subprocess.run(["npm", "ci"], cwd=PEER, check=True, capture_output=True, text=True, timeout=INSTALL_SECONDS)
     except subprocess.CalledProcessError as error:
         lines = [line for line in error.stderr.splitlines() if not line.lower().startswith("npm warn")]
-        raise NotInstalled(f"the Gmail stand-in cannot be installed: {', '.join(lines[:3])}") from error
+        raise NotInstalled(f"the stand-ins cannot be installed: {', '.join(lines[:3])}") from error
     except subprocess.TimeoutExpired as error:
-        raise NotInstalled(f"the Gmail stand-in was not installed within {INSTALL_SECONDS} s") from error
+        raise NotInstalled(f"the stand-ins were not installed within {INSTALL_SECONDS} s") from error
 
 
 class Emulator:
-    """One running emulator and the one mailbox in it, ADDRESS."""
+    """One running emulator of one vendor."""
 
     def __init__(self, process: subprocess.Popen[str], complaints: IO[str]) -> None:
         self.process, self.complaints = process, complaints
         self.url = f"http://127.0.0.1:{self.read_answer()['port']}"
 
     def reset(self) -> None:
-        """Forget all mail, tokens and grants."""
+        """Back to the seed: all that came since is forgotten."""
         assert self.process.stdin
         self.process.stdin.write("reset\n")
         self.process.stdin.flush()
@@ -88,10 +76,10 @@ class Emulator:
 
 
 @contextmanager
-def running_emulator() -> Iterator[Emulator]:
-    """An emulator for the length of the block. Raises NotInstalled."""
+def running_emulator(options: dict[str, Any]) -> Iterator[Emulator]:
+    """An emulator for the length of the block; options as its createEmulator takes them. Raises NotInstalled."""
     install()
-    with tempfile.TemporaryFile("w+") as complaints, start(complaints) as process:
+    with tempfile.TemporaryFile("w+") as complaints, start(options, complaints) as process:
         overdue = threading.Timer(START_SECONDS, process.kill)
         overdue.start()
         try:
@@ -103,9 +91,9 @@ def running_emulator() -> Iterator[Emulator]:
             process.kill()
 
 
-def start(complaints: IO[str]) -> subprocess.Popen[str]:
+def start(options: dict[str, Any], complaints: IO[str]) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        ["node", "start.mjs", json.dumps(SEED)],
+        ["node", "start.mjs", json.dumps(options)],
         cwd=PEER,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

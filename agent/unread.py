@@ -1,0 +1,69 @@
+"""What came with a message and nobody here can read: said to the customer, noted for a model and for a colleague."""
+
+from typing import Any
+
+from agent.brief import Brief
+from agent.handoff import choose_urgency, quote_burst
+from agent.phrases import choose_language, is_phrase, say
+
+NAMES = {"image": "image", "audio": "voice message", "video": "video", "file": "file", "other": "something unreadable"}
+QUESTIONS = ("unread_ask", "not_found", "clarify")
+"""After one of these the customer was asked once, which is enough: what they send next is the answer."""
+
+
+def name_unread(brief: Brief) -> str:
+    """What came along, each kind once, in order: "image, voice message"."""
+    return ", ".join(NAMES[kind] for kind in list_kinds(brief))
+
+
+def list_kinds(brief: Brief) -> list[str]:
+    """What came along; "other" for what has no words and no file either, such as a message the vendor cannot show."""
+    kinds = brief.unread or (("other",) if brief.is_wordless else ())
+    return list(dict.fromkeys(kind if kind in NAMES else "other" for kind in kinds))
+
+
+def say_unread(brief: Brief) -> str:
+    """What came, that it cannot be read here, and what the customer can do."""
+    language = brief.assessment.language
+    return "\n".join(say(key, language) for key in (*(f"unread_{kind}" for kind in list_kinds(brief)), "unread_ask"))
+
+
+def needs_person(brief: Brief) -> bool:
+    """Whether asking for words is not enough: our last word was a question already, or a person is wanted."""
+    return has_asked(brief) or bool(brief.assessment.escalations)
+
+
+def has_asked(brief: Brief) -> bool:
+    """Whether our last word was one of our fixed questions."""
+    return any(is_phrase(question, find_last_reply(brief)) for question in QUESTIONS)
+
+
+def find_last_reply(brief: Brief) -> str:
+    """What we said last, "" at the beginning."""
+    return next((line.text for line in reversed(brief.history) if line.author != "customer"), "")
+
+
+def choose_call(brief: Brief, *, was_refused: bool) -> tuple[str, dict[str, Any]]:
+    """The tool that answers a burst of nothing but unread things, and its arguments."""
+    language = brief.assessment.language
+    if not was_refused and not needs_person(brief):
+        return "send_response", {
+            "body": say_unread(brief),
+            "citations": [],
+            "kind": "clarifying_question",
+            "resolves": False,
+            "language": choose_language("unread_ask", language),
+        }
+    return "escalate_to_human", {
+        "category": brief.assessment.category,
+        "reason_code": "no_answer",
+        "priority": choose_urgency(brief),
+        "handoff_note": f"{note_unread(brief)} They sent: {quote_burst(brief)}",
+        "customer_message": say("escalated_unread", language),
+    }
+
+
+def note_unread(brief: Brief) -> str:
+    """For a colleague; "" where the agent could read everything."""
+    unread = name_unread(brief)
+    return f"Came along, and the agent cannot see or hear it: {unread}." if unread else ""
