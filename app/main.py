@@ -37,7 +37,7 @@ from app.settings import Settings, SettingsError
 from app.state import DeskState
 from app.wakeup import open_hub, open_waker
 from channels.google_tokens import PushTokens
-from channels.whatsapp_webhooks import WhatsAppWebhooks
+from channels.twilio.webhooks import WhatsAppWebhooks
 from db.pool import Pool, open_pool
 
 log = logging.getLogger(__name__)

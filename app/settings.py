@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
 from channels.google_oauth import GmailAccount, GmailPush
-from channels.whatsapp_account import SharedKey, WhatsAppAccount
+from channels.twilio.account import SharedKey, WhatsAppAccount
 from db.errors import DeskError
 
 

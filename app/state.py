@@ -9,7 +9,7 @@ from app.gathering import Gatherer
 from app.settings import Settings
 from app.wakeup import ReplyHub, Waker
 from channels.google_tokens import PushTokens
-from channels.whatsapp_webhooks import WhatsAppWebhooks
+from channels.twilio.webhooks import WhatsAppWebhooks
 from db.pool import Pool
 
 

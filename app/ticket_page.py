@@ -193,8 +193,20 @@ def list_facts(ticket: Ticket) -> dict[str, str]:
         "Team": ", ".join(filter(None, (ticket.team, ticket.assignee))),
         "Reason": say_code(ticket.escalation_reason or ""),
         "Note": ticket.handoff_note or "",
+        "Reachable": say_reach(ticket),
     }
     return {name: text for name, text in facts.items() if text}
+
+
+def say_reach(ticket: Ticket) -> str:
+    """Whether what is typed here reaches them; nothing where it always does."""
+    if ticket.suppressed_why is not None:
+        return f"not here ({ticket.suppressed_why}). They lift that by writing START"
+    if ticket.free_until is None:
+        return ""
+    if ticket.free_until < datetime.now(UTC):
+        return f"only by an approved template since {say_time(ticket.free_until)}"
+    return f"freely until {say_time(ticket.free_until)}, then only by an approved template"
 
 
 def say_code(code: str) -> str:

@@ -6,9 +6,9 @@ from urllib.parse import urldefrag, urlsplit
 from app.findings import Finding
 from app.settings import Settings
 from channels.phone_numbers import unify_number
-from channels.twilio_account import Approval, Sender, TwilioAccount, open_twilio_account
-from channels.twilio_api import AccessRefused
-from channels.whatsapp_account import WhatsAppAccount
+from channels.twilio.account import WhatsAppAccount
+from channels.twilio.api import AccessRefused
+from channels.twilio.standing import Approval, Sender, TwilioAccount, open_twilio_account
 from db.errors import DeskError, NotFound
 
 SANDBOX = "+14155238886"

@@ -28,10 +28,10 @@ from app.settings import Settings, SettingsError
 from app.wakeup import Announcer
 from channels.base import Channel, MediaSource
 from channels.gmail import Gmail, open_gmail
-from channels.twilio_list import MessageList
-from channels.twilio_media import TwilioMedia
+from channels.twilio.media import TwilioMedia
+from channels.twilio.message_list import MessageList
+from channels.twilio.webhooks import WhatsAppWebhooks
 from channels.whatsapp import WhatsApp, open_whatsapp
-from channels.whatsapp_webhooks import WhatsAppWebhooks
 from db.listen import listen
 from db.pool import Pool
 from db.queue import WORK_CHANNEL

@@ -3,8 +3,7 @@
 import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -13,17 +12,15 @@ import httpx2
 from channels.base import Blocked, ChannelOff, KeepDraft, NotSent, OutgoingMessage, Refused
 from channels.phone_numbers import list_spellings
 from channels.splitting import measure, split_for
-from channels.twilio_codes import CODES, Follows, explain_code, pause_after, what_follows
-from channels.whatsapp_account import PREFIX, WhatsAppAccount
+from channels.twilio.account import PREFIX, WhatsAppAccount
+from channels.twilio.api import PAGE, read_object, read_pause, read_time
+from channels.twilio.codes import CODES, PAUSE, Follows, explain_code, pause_after, what_follows
 from db.errors import DeskError, RetryLater
 
 INDEX_LAG = timedelta(seconds=60)
 CLOCK_SKEW = timedelta(seconds=5)  # between the database's clock and Twilio's, which counts in whole seconds
 TIMEOUT = httpx2.Timeout(15, connect=5, pool=5)  # seconds
-PAUSE = timedelta(seconds=10)  # where Twilio names none
 LONG_PAUSE = timedelta(minutes=1)  # until somebody mends what is set up wrongly
-LONGEST_PAUSE = timedelta(hours=1)
-PAGE = 1000  # the most Twilio lists at once, and far more than one customer is sent within a try
 TEMPLATE_TEXT = 900  # UTF-16 code units: WhatsApp takes 1,024 with the template's own words
 
 NEVER_CONNECTED = (
@@ -174,32 +171,6 @@ def read_consequence(answer: httpx2.Response) -> Follows | None:
 def read_code(answer: httpx2.Response) -> int | None:
     code = read_object(answer).get("code")
     return code if isinstance(code, int) else None
-
-
-def read_object(answer: httpx2.Response) -> dict[str, Any]:
-    """The JSON object of an answer; an empty one for anything else, such as a proxy's page."""
-    try:
-        content = answer.json()
-    except ValueError:
-        return {}
-    return content if isinstance(content, dict) else {}
-
-
-def read_pause(answer: httpx2.Response, usual: timedelta = PAUSE) -> timedelta:
-    """How long Twilio asks us to wait, from a second to an hour; `usual` where it does not say."""
-    seconds = answer.headers.get("Retry-After", "")
-    if not seconds.isascii() or not seconds.isdigit() or len(seconds) > 6:
-        return usual
-    return min(max(timedelta(seconds=int(seconds)), timedelta(seconds=1)), LONGEST_PAUSE)
-
-
-def read_time(entry: dict[str, Any]) -> datetime:
-    """When Twilio took a message; long ago where it does not say."""
-    try:
-        created = parsedate_to_datetime(str(entry.get("date_created")))
-    except ValueError:
-        return datetime.min.replace(tzinfo=UTC)
-    return created if created.tzinfo else created.replace(tzinfo=UTC)
 
 
 def is_same_message(entry: Any, message: OutgoingMessage, number: str) -> bool:

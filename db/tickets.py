@@ -84,6 +84,10 @@ class Ticket:
     """The name the customer gave."""
     addresses: list[str]
     """Where they can be reached, each with the proof that it is theirs where there is more than their word."""
+    free_until: datetime | None
+    """Until when they may be written to freely on this channel; None: for ever."""
+    suppressed_why: str | None
+    """Why nothing is sent to them on this channel; None: it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +169,11 @@ async def find_ticket(conn: Connection, reference: str) -> Ticket | None:
                coalesce(nullif(array(select i.value || case i.proof when 'claimed' then '' else ' (proven)' end
                                        from customer_identifiers i where i.customer_id = c.customer_id
                                       order by i.kind, i.value), '{}'),
-                        array_remove(array[said.customer->>'value'], null)) as addresses
+                        array_remove(array[said.customer->>'value'], null)) as addresses,
+               free_until(c) as free_until,
+               (select i.suppressed_why from customer_identifiers i
+                 where is_suppressed(c) and i.customer_id = c.customer_id and i.suppressed_at is not null
+                 order by i.suppressed_at limit 1) as suppressed_why
           from tickets t join conversations c on c.id = t.conversation_id
           left join customers u on u.id = c.customer_id
           left join lateral (  -- until the first turn only the message on the queue knows who writes

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from channels.base import Attached, InboundMessage
-from channels.file_types import BINARY
+from channels.files.types import BINARY
 from db.attachments import Attachment
 
 TYPE = re.compile(r"[a-z0-9][a-z0-9.+-]{0,40}/[a-z0-9][a-z0-9.+-]{0,80}")

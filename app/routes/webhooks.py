@@ -10,9 +10,9 @@ from app.access import is_delivery_signature, signed
 from app.problems import Problem
 from app.state import DeskRequest
 from channels.base import InvalidSignature
-from channels.whatsapp_fields import Fields
-from channels.whatsapp_messages import PostedMessage, UnreadableWebhook
-from channels.whatsapp_webhooks import WhatsAppWebhooks
+from channels.twilio.fields import Fields
+from channels.twilio.messages import PostedMessage, UnreadableWebhook
+from channels.twilio.webhooks import WhatsAppWebhooks
 from db.chats import find_stored_body, keep_aside, opt_in, opt_out
 from db.deliveries import record_status
 from db.pool import acquire

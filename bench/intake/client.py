@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 import uvloop
 from twilio.request_validator import RequestValidator
 
-from channels.whatsapp_fields import Fields
+from channels.twilio.fields import Fields
 
 ACCOUNT_SID = "AC00000000000000000000000000000001"
 AUTH_TOKEN = "only-for-the-bench"  # noqa: S105 (opens nothing but this run)

@@ -1,13 +1,11 @@
 """The files that came with a mail: what they are and, of text and PDF, what they say. Nothing is unpacked."""
 
-import logging
 import re
 from collections.abc import Iterator
-from contextlib import suppress
-from io import BytesIO
 from pathlib import PurePosixPath
 
-from channels.file_types import TEXTS, find_type
+from channels.files.pdf import read_pdf
+from channels.files.types import TEXTS, find_type
 from channels.mail.body import is_body, read_body
 from channels.mail.charsets import clean_line, clean_text, decode_text, decode_words
 from channels.mail.headers import decode_value, read_parameters
@@ -18,8 +16,6 @@ from channels.mail.parts import Part, TooStrange, list_leaves, split_mail
 MAX_NAME = 200  # characters
 MAX_FILE_TEXT = 20_000  # characters of one file
 MAX_READ = 5  # files of a mail that are read
-MAX_PAGES = 20
-PDF = "application/pdf"
 
 
 def list_files(root: Part) -> list[Part]:
@@ -94,17 +90,3 @@ def has_pdf(root: Part) -> bool:
 
 def is_pdf(part: Part) -> bool:
     return b"%PDF-" in part.decode()[:1024]
-
-
-def read_pdf(content: bytes) -> str:
-    """The text of the first pages, cut; nothing for a PDF that is broken, locked or only pictures."""
-    from pypdf import PdfReader  # noqa: PLC0415 (a fifth of a second, and only a child has to do with it)
-
-    logging.getLogger("pypdf").disabled = True
-    found: list[str] = []
-    with suppress(Exception):  # a parser of a format of strangers fails in every way there is; what was read counts
-        for page in PdfReader(BytesIO(content)).pages[:MAX_PAGES]:
-            found.append(page.extract_text())
-            if sum(map(len, found)) > MAX_FILE_TEXT:
-                break
-    return clean_text("\n\n".join(found))[:MAX_FILE_TEXT].strip()

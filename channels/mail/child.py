@@ -6,24 +6,20 @@ there is. The process has no environment, little memory and little time.
 
 import json
 import pickle
-import resource
 import sys
 from dataclasses import asdict
 
+from channels.child_limits import TOO_MUCH, limit_child
 from channels.mail.attachments import read_pdfs
 from channels.mail.parts import Part
 from channels.mail.reading import read_mail
 
-MEMORY = 128_000_000  # bytes of address space, so that what is resident stays below
-TOO_MUCH = 3  # exit code
-CPU_SECONDS = 2  # for a child whose parent died before its clock ran out
+CPU_SECONDS = 2
 
 
 def main() -> None:
     """Read, and write each result as soon as it is known."""
-    limit(resource.RLIMIT_AS, MEMORY)
-    limit(resource.RLIMIT_CPU, CPU_SECONDS)
-    limit(resource.RLIMIT_CORE, 0)
+    limit_child(CPU_SECONDS)
     part: Part = pickle.loads(sys.stdin.buffer.read())  # noqa: S301 (our parent wrote it)
     try:
         write(asdict(read_mail(part)))
@@ -31,13 +27,6 @@ def main() -> None:
             write([place, text])
     except MemoryError:
         sys.exit(TOO_MUCH)
-
-
-def limit(kind: int, bound: int) -> None:
-    try:
-        resource.setrlimit(kind, (bound, bound))
-    except (ValueError, OSError):  # macOS has no such limit on memory; the clock remains
-        return
 
 
 def write(found: object) -> None:

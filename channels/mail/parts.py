@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from channels.file_types import BINARY, find_type
+from channels.files.types import BINARY, find_type
 from channels.mail.charsets import decode_transfer
 from channels.mail.headers import read_parameters
 from db.errors import DeskError

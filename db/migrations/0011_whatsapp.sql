@@ -5,11 +5,15 @@ comment on column conversations.address is 'The customer''s address as they last
 
 alter table messages add column is_late boolean not null default false;
 comment on column messages.is_late is 'When it was last tried, the customer''s last word was older than reply_window of the channel: only an approved template may go then.';
-comment on column messages.kind is 'Of a reply: answer, clarifying_question, acknowledgement, refusal, handoff, or opt_out (the last word to somebody who wants no more of us). Of a customer: null for what is answered; reaction, sticker or opt_out for what is only kept.';
+comment on column messages.kind is 'Of a reply: answer, clarifying_question, acknowledgement, refusal, handoff, or opt_out (the last word to somebody who wants no more of us). Of a customer: null for what is answered; reaction, sticker, edited, ephemeral or opt_out for what is only kept.';
 
 alter table customer_identifiers
   add column suppressed_at  timestamptz,
   add column suppressed_why text;
+alter table customer_identifiers drop constraint customer_identifiers_kind_check,
+  add constraint customer_identifiers_kind_check check (kind in ('email', 'phone', 'whatsapp'));
+comment on column customer_identifiers.kind is 'email, phone, or whatsapp: the id of somebody who shows no number there.';
+comment on column customer_identifiers.value is 'Lower-case address, E.164 number in the one form its spellings share, or an id as the vendor wrote it.';
 comment on column customer_identifiers.suppressed_at is 'Since when nothing is sent to this address; null: it may be.';
 comment on column customer_identifiers.suppressed_why is 'The customer''s word, such as STOP, or the vendor''s reason.';
 

@@ -4,7 +4,7 @@ import pytest
 
 from app.settings import Settings, SettingsError, read_settings
 from app.shortfalls import list_doubts, list_off, missing
-from channels.whatsapp_account import SharedKey
+from channels.twilio.account import SharedKey
 
 
 def test_everything_has_a_default_but_no_secret_does() -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from channels.opt_out import FAREWELLS, STOP_WORDS, read_wish, say_farewell
+from channels.twilio.opt_out import FAREWELLS, STOP_WORDS, read_wish, say_farewell
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from channels.twilio_codes import CODES, Follows, explain_code, is_blocking, pause_after, what_follows
+from channels.twilio.codes import CODES, Follows, explain_code, is_blocking, pause_after, what_follows
 
 
 @pytest.mark.parametrize(

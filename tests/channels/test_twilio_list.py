@@ -11,10 +11,10 @@ import httpx2
 import pytest
 from starlette.responses import JSONResponse, Response
 
-from channels.twilio_api import MAX_PAGES, AccessRefused
-from channels.twilio_list import ListedMessage, MessageList
+from channels.twilio.api import MAX_PAGES, AccessRefused
+from channels.twilio.message_list import ListedMessage, MessageList
+from channels.twilio.messages import PostedMessage, read_message
 from channels.whatsapp import open_whatsapp
-from channels.whatsapp_messages import PostedMessage, read_message
 from db.errors import PermanentFailure, RetryLater
 from tests.channels.twilio import ACCOUNT, CUSTOMER
 from tests.channels.twilio_records import Records, running_records, say
@@ -149,6 +149,7 @@ async def test_files_are_addressed_at_twilio_whatever_the_list_says(records: Rec
     assert message.payload["attached"] == [
         {"url": f"{base}/ME1", "type": "image/jpeg"},
         {"url": f"{base}/ME2", "type": "audio/ogg"},
+        {"url": "", "type": "application/octet-stream"},  # counted, and nowhere to be had
     ]
 
 

@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl
 import pytest
 
 from channels.base import Blocked, Channel, ChannelOff, NotSent, Refused
-from channels.twilio_codes import explain_code
+from channels.twilio.codes import explain_code
 from channels.whatsapp import open_whatsapp
 from tests.channels.twilio import ACCOUNT, CUSTOMER
 from tests.channels.twilio_server import MESSAGE, answering, keep_no_draft, make_status_url, say

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from channels.base import Attached, InvalidSignature, read_payload
-from channels.whatsapp_fields import Fields
-from channels.whatsapp_messages import PostedMessage, UnreadableWebhook, read_message
+from channels.twilio.fields import Fields
+from channels.twilio.messages import PostedMessage, UnreadableWebhook, read_message
 from tests.channels.twilio import ACCOUNT, CUSTOMER, Pairs, make_media, make_message
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)

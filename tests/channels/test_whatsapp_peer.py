@@ -18,8 +18,8 @@ from starlette.routing import Route
 from twilio.rest import Client
 
 from channels.base import ChannelOff, OutgoingMessage, Refused
+from channels.twilio.account import WhatsAppAccount
 from channels.whatsapp import WhatsApp, open_whatsapp
-from channels.whatsapp_account import WhatsAppAccount
 from tests.stand_ins.twilio_emulator import Twilio
 from tests.stand_ins.vendor import serving
 from tests.stand_ins.webhooks import ACCOUNT, NUMBER, TOKEN

@@ -10,9 +10,9 @@ import pytest
 from twilio.request_validator import HMAC_SHA1, HMAC_SHA256
 
 from channels.base import InvalidSignature
-from channels.whatsapp_account import WhatsAppAccount
-from channels.whatsapp_fields import Fields
-from channels.whatsapp_signature import SignatureCheck
+from channels.twilio.account import WhatsAppAccount
+from channels.twilio.fields import Fields
+from channels.twilio.signature import SignatureCheck
 from tests.channels.twilio import ACCOUNT, KEY, PUBLIC, Pairs, encode, make_headers, make_message, sign
 
 TARGET = "/webhooks/whatsapp"

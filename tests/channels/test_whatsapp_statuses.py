@@ -3,9 +3,9 @@
 import pytest
 
 from channels.base import InvalidSignature
-from channels.whatsapp_fields import Fields
-from channels.whatsapp_messages import UnreadableWebhook
-from channels.whatsapp_statuses import read_status
+from channels.twilio.fields import Fields
+from channels.twilio.messages import UnreadableWebhook
+from channels.twilio.statuses import read_status
 from tests.channels.twilio import make_status
 
 

@@ -6,8 +6,8 @@ from urllib.parse import urlencode
 
 from twilio.request_validator import HMAC_SHA1, RequestValidator
 
-from channels.whatsapp_account import SharedKey, WhatsAppAccount
-from channels.whatsapp_fields import Fields
+from channels.twilio.account import SharedKey, WhatsAppAccount
+from channels.twilio.fields import Fields
 
 ACCOUNT = WhatsAppAccount("AC00000000000000000000000000000001", "token-of-the-tests", "+14155238886")
 KEY = SharedKey("webhooks_sharedkey_0001", "secret-of-the-shared-key")

@@ -19,8 +19,8 @@ from app.main import Server, create_app
 from app.settings import Settings, read_settings
 from app.wakeup import Announcer
 from channels.base import Channel
+from channels.twilio.account import WhatsAppAccount
 from channels.whatsapp import TIMEOUT, WhatsApp
-from channels.whatsapp_account import WhatsAppAccount
 from db.pool import Pool
 from tests.crash.life import LIFE, begin_life
 from tests.crash.model import CaseModel

@@ -188,7 +188,7 @@ async def test_upkeep_is_queued_once_by_many_workers(pool: Pool) -> None:
             return await queue.add_scheduled(conn)
 
     queued = await asyncio.gather(*(look() for _ in range(6)))
-    assert sorted(name for names in queued for name in names) == ["gmail_watch", "sweep"]
+    assert sorted(name for names in queued for name in names) == ["gmail_watch", "remind", "sweep", "whatsapp_sync"]
 
 
 async def test_a_floor_hides_older_lanes_and_none_hides_nothing(conn: Connection) -> None:

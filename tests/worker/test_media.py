@@ -13,7 +13,7 @@ from agent.brief import Brief
 from agent.models.base import Item, ModelReply, ModelRequest
 from agent.models.scripted import ScriptedModel
 from channels.base import InboundMessage, read_payload
-from channels.twilio_media import Bounds, TwilioMedia
+from channels.twilio.media import Bounds, TwilioMedia
 from db import attachments, queue
 from db.pool import Connection, Pool
 from tests.channels.hostile import pdf

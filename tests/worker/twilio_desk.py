@@ -7,9 +7,9 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-from channels.twilio_list import MessageList
+from channels.twilio.message_list import MessageList
+from channels.twilio.webhooks import WhatsAppWebhooks
 from channels.whatsapp import WhatsApp, open_whatsapp
-from channels.whatsapp_webhooks import WhatsAppWebhooks
 from db import queue
 from db.pool import Connection, Pool
 from tests.channels.twilio import ACCOUNT, CUSTOMER, PUBLIC

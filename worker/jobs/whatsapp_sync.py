@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from channels.base import InvalidSignature
-from channels.opt_out import Wish, read_wish
 from channels.phone_numbers import unify_number
-from channels.twilio_api import AccessRefused
-from channels.twilio_list import ListedMessage, MessageList
-from channels.whatsapp_messages import PostedMessage, UnreadableWebhook
-from channels.whatsapp_statuses import StatusUpdate
-from channels.whatsapp_webhooks import WhatsAppWebhooks
+from channels.twilio.api import AccessRefused
+from channels.twilio.message_list import ListedMessage, MessageList
+from channels.twilio.messages import PostedMessage, UnreadableWebhook
+from channels.twilio.opt_out import Wish, read_wish
+from channels.twilio.statuses import StatusUpdate
+from channels.twilio.webhooks import WhatsAppWebhooks
 from db import channels, chats, deliveries, reconciling
 from db.channels import Reading
 from db.errors import RetryLater

@@ -10,9 +10,9 @@ from urllib.parse import urljoin
 import httpcore2
 
 from channels.base import Attached, FetchedFile, Unfetchable
-from channels.file_text import FileReader
-from channels.public_network import PublicNetwork, Resolve, resolve
-from channels.whatsapp_account import WhatsAppAccount
+from channels.files.text import FileReader
+from channels.twilio.account import WhatsAppAccount
+from channels.twilio.public_network import PublicNetwork, Resolve, resolve
 
 API_BASE = "https://api.twilio.com"
 TWILIO = (".twilio.com", ".twiliocdn.com")

@@ -8,6 +8,7 @@ Follows = Literal["wait", "off", "blocked", "refused"]
 blocked: the customer wants no more of us. refused: this message will never be taken."""
 
 PAUSE = timedelta(seconds=10)
+"""Until another try, where Twilio names no time."""
 PAUSES = {
     21611: timedelta(minutes=10),
     63018: timedelta(minutes=1),

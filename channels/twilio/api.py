@@ -1,14 +1,19 @@
-"""Questions to Twilio: one GET each, and what its answer means."""
+"""Questions to Twilio: one GET each; and how to read its answers."""
 
 from collections.abc import AsyncGenerator, Mapping
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 import httpx2
 
-from channels.whatsapp import PAUSE, read_object, read_pause
+from channels.twilio.codes import PAUSE
 from db.errors import DeskError, NotFound, PermanentFailure, RetryLater
 
+LONGEST_PAUSE = timedelta(hours=1)
+PAGE = 1000
+"""The most Twilio lists at once."""
 MAX_PAGES = 100
 """More than a small team's customers write in a week, a thousand to a page."""
 
@@ -72,3 +77,29 @@ def find_next_page(content: Mapping[str, Any]) -> str | None:
     meta = content.get("meta")
     following = content.get("next_page_uri") or (meta.get("next_page_url") if isinstance(meta, dict) else None)
     return following if isinstance(following, str) and following else None
+
+
+def read_object(answer: httpx2.Response) -> dict[str, Any]:
+    """The JSON object of an answer; an empty one for anything else, such as a proxy's page."""
+    try:
+        content = answer.json()
+    except ValueError:
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def read_pause(answer: httpx2.Response, usual: timedelta = PAUSE) -> timedelta:
+    """How long Twilio asks us to wait, from a second to an hour; `usual` where it does not say."""
+    seconds = answer.headers.get("Retry-After", "")
+    if not seconds.isascii() or not seconds.isdigit() or len(seconds) > 6:
+        return usual
+    return min(max(timedelta(seconds=int(seconds)), timedelta(seconds=1)), LONGEST_PAUSE)
+
+
+def read_time(entry: dict[str, Any]) -> datetime:
+    """When Twilio took a message; long ago where it does not say."""
+    try:
+        created = parsedate_to_datetime(str(entry.get("date_created")))
+    except ValueError:
+        return datetime.min.replace(tzinfo=UTC)
+    return created if created.tzinfo else created.replace(tzinfo=UTC)

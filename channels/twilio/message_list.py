@@ -8,12 +8,11 @@ from typing import Any
 
 import httpx2
 
-from channels.twilio_api import ask, read_pages
-from channels.whatsapp import PAGE, read_time
-from channels.whatsapp_account import PREFIX, WhatsAppAccount
-from channels.whatsapp_fields import Fields
-from channels.whatsapp_messages import MAX_MEDIA, VENDOR_ID
-from channels.whatsapp_statuses import StatusUpdate, read_status
+from channels.twilio.account import PREFIX, WhatsAppAccount
+from channels.twilio.api import PAGE, ask, read_pages, read_time
+from channels.twilio.fields import Fields
+from channels.twilio.messages import MAX_MEDIA, VENDOR_ID
+from channels.twilio.statuses import StatusUpdate, read_status
 from db.errors import NotFound
 
 STICKER = "image/webp"
@@ -50,13 +49,13 @@ class MessageList:
         self.path = f"/2010-04-01/Accounts/{account.sid}/Messages"
 
     async def read_inbound(self, since: datetime) -> AsyncGenerator[list[ListedMessage]]:
-        """Pages of what was written to us since then, newest first. Raises as channels.twilio_api.ask does."""
+        """Pages of what was written to us since then, newest first. Raises as channels.twilio.api.ask does."""
         async with aclosing(self.read_since("To", since)) as pages:
             async for page in pages:
                 yield [read_listed(entry) for entry in page if entry.get("direction") == "inbound"]
 
     async def read_outbound(self, since: datetime) -> AsyncGenerator[list[StatusUpdate]]:
-        """Pages of what became of what we sent since then, newest first. Raises as channels.twilio_api.ask does."""
+        """Pages of what became of what we sent since then, newest first. Raises as channels.twilio.api.ask does."""
         async with aclosing(self.read_since("From", since)) as pages:
             async for page in pages:
                 yield [read_fate(entry) for entry in page]
@@ -90,7 +89,7 @@ class MessageList:
         return Fields(fields)
 
     async def list_files(self, message: ListedMessage) -> list[ListedFile]:
-        """What came with a message; nothing where it is gone. Raises as channels.twilio_api.ask does."""
+        """What came with a message; nothing where it is gone. Raises as channels.twilio.api.ask does."""
         if not message.num_media:
             return []
         try:

@@ -8,9 +8,9 @@ from typing import Any
 import httpx2
 
 from channels.phone_numbers import unify_number
-from channels.twilio_api import ask, read_pages
-from channels.whatsapp_account import PREFIX, WhatsAppAccount
-from channels.whatsapp_messages import VENDOR_ID
+from channels.twilio.account import PREFIX, WhatsAppAccount
+from channels.twilio.api import ask, read_pages
+from channels.twilio.messages import VENDOR_ID
 from db.errors import NotFound
 
 API_BASE = "https://api.twilio.com"
@@ -52,7 +52,7 @@ class Approval:
 
 
 class TwilioAccount:
-    """Everything raises AccessRefused or RetryLater as channels.twilio_api.ask does."""
+    """Everything raises AccessRefused or RetryLater as channels.twilio.api.ask does."""
 
     def __init__(self, client: httpx2.AsyncClient, account: WhatsAppAccount, hosts: Hosts) -> None:
         self.client = client

@@ -6,11 +6,11 @@ from datetime import datetime
 from typing import Any
 
 from channels.base import PAYLOAD_VERSION, InvalidSignature
-from channels.opt_out import Wish, read_wish, say_farewell
 from channels.phone_numbers import NUMBER, unify_number
-from channels.whatsapp_account import PREFIX, WhatsAppAccount
-from channels.whatsapp_fields import Fields
-from channels.whatsapp_interactive import is_tap, list_picked
+from channels.twilio.account import PREFIX, WhatsAppAccount
+from channels.twilio.fields import Fields
+from channels.twilio.opt_out import Wish, read_wish, say_farewell
+from channels.twilio.picks import is_tap, list_picked
 from db.errors import DeskError
 
 VENDOR_ID = re.compile(r"[A-Za-z0-9]{2,64}")

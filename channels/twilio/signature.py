@@ -6,8 +6,8 @@ from urllib.parse import parse_qsl
 from twilio.request_validator import HMAC_SHA1, HMAC_SHA256, RequestValidator
 
 from channels.base import InvalidSignature
-from channels.whatsapp_account import WhatsAppAccount
-from channels.whatsapp_fields import Fields
+from channels.twilio.account import WhatsAppAccount
+from channels.twilio.fields import Fields
 
 FORM = "application/x-www-form-urlencoded"
 MAX_FIELDS = 500

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from channels.whatsapp_fields import Fields, clean_text
+from channels.twilio.fields import Fields, clean_text
 
 LABELS = ("ButtonText", "ListTitle", "ListDescription")
 IDS = ("ButtonPayload", "ListId")

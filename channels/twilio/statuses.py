@@ -4,9 +4,9 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from channels.twilio_codes import explain_code, is_blocking
-from channels.whatsapp_fields import Fields
-from channels.whatsapp_messages import check_id
+from channels.twilio.codes import explain_code, is_blocking
+from channels.twilio.fields import Fields
+from channels.twilio.messages import check_id
 
 STATUSES = {
     "accepted": "sending", "scheduled": "sending", "queued": "sending", "sending": "sending", "sent": "sent",

@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from datetime import datetime
 
-from channels.whatsapp_account import WhatsAppAccount
-from channels.whatsapp_fields import Fields
-from channels.whatsapp_messages import PostedMessage, read_message
-from channels.whatsapp_signature import SignatureCheck
-from channels.whatsapp_statuses import StatusUpdate, read_status
+from channels.twilio.account import WhatsAppAccount
+from channels.twilio.fields import Fields
+from channels.twilio.messages import PostedMessage, read_message
+from channels.twilio.signature import SignatureCheck
+from channels.twilio.statuses import StatusUpdate, read_status
 
 
 class WhatsAppWebhooks:

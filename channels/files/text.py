@@ -7,16 +7,17 @@ import sys
 from pathlib import Path
 
 from channels.base import FetchedFile
-from channels.contact_cards import read_cards
-from channels.file_types import CARD, TEXTS, find_type
-from channels.mail.attachments import PDF, read_text
+from channels.files.contact_cards import read_cards
+from channels.files.pdf import PDF
+from channels.files.types import CARD, TEXTS, find_type
+from channels.mail.attachments import read_text
 from channels.mail.charsets import clean_text, decode_text
 
 SAMPLE = 65_536  # bytes that say what a file is
 MAX_READ = 100_000  # bytes of a text that are read
 PDF_SECONDS = 5.0
-ROOT = Path(__file__).parent.parent
-PDF_CHILD = (sys.executable, "-m", "channels.pdf_child")
+ROOT = Path(__file__).parent.parent.parent
+PDF_CHILD = (sys.executable, "-m", "channels.files.pdf_child")
 
 
 class FileReader:
