@@ -13,6 +13,7 @@ from typing import Any
 
 from agent.facts import EMAIL, LIST_MARK, Fact, host_of, list_facts, list_links, squeeze
 from agent.language import WORDS, detect_language, find_language
+from agent.phrases import is_phrase
 from agent.policy import compile_any, join_lines
 from agent.text import plain_text
 from agent.words import fold, list_words, split_sentences, stem_word
@@ -25,6 +26,8 @@ TEMPLATE_MARKS = re.compile(
     r"\b(?:Dear|Hello|Hi|Hallo|Bonjour|Hola) None\b|<\/?(?:msg|kb|transcript)\b|\[(?:NAME|INSERT[^\]]*|YOUR [^\]]*)\]",
     re.MULTILINE,
 )
+UNSEEN = ("unread_image", "unread_audio", "unread_video", "unread_file")
+"""Fixed texts that say what we cannot see or hear."""
 RECORD_TOOLS = frozenset(("get_customer_history", "create_ticket"))
 COMMON_WORDS = frozenset(word for words in WORDS.values() for word in words)
 
@@ -194,7 +197,9 @@ def find_ungrounded(reply: ReplyDraft, evidence: Evidence, ground: Ground) -> It
 
 
 def is_statement(sentence: str) -> bool:
-    return not sentence.endswith(("?", "？", ":", "：")) and len(list_content(sentence)) >= MIN_CONTENT_WORDS
+    """Whether it claims something that evidence has to bear out; that we cannot see a picture needs none."""
+    is_claim = not sentence.endswith(("?", "？", ":", "：")) and len(list_content(sentence)) >= MIN_CONTENT_WORDS
+    return is_claim and not any(is_phrase(key, sentence) for key in UNSEEN)
 
 
 def list_uncovered(sentences: list[str], stems: frozenset[str]) -> list[str]:

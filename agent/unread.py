@@ -6,7 +6,7 @@ from agent.brief import Brief
 from agent.handoff import choose_urgency, quote_burst
 from agent.phrases import choose_language, is_phrase, say
 
-NAMES = {"image": "image", "audio": "voice message", "video": "video", "file": "file", "other": "something unreadable"}
+NAMES = {"image": "image", "audio": "voice message", "video": "video", "file": "file"}
 QUESTIONS = ("unread_ask", "not_found", "clarify")
 """After one of these the customer was asked once, which is enough: what they send next is the answer."""
 
@@ -17,15 +17,18 @@ def name_unread(brief: Brief) -> str:
 
 
 def list_kinds(brief: Brief) -> list[str]:
-    """What came along; "other" for what has no words and no file either, such as a message the vendor cannot show."""
-    kinds = brief.unread or (("other",) if brief.is_wordless else ())
-    return list(dict.fromkeys(kind if kind in NAMES else "other" for kind in kinds))
+    """What came along, each kind once."""
+    return list(dict.fromkeys(kind if kind in NAMES else "file" for kind in brief.unread))
 
 
 def say_unread(brief: Brief) -> str:
     """What came, that it cannot be read here, and what the customer can do."""
-    language = brief.assessment.language
-    return "\n".join(say(key, language) for key in (*(f"unread_{kind}" for kind in list_kinds(brief)), "unread_ask"))
+    return say_unseen(brief) + say("unread_ask", brief.assessment.language)
+
+
+def say_unseen(brief: Brief) -> str:
+    """That what came along cannot be read here, a line for each kind; "" where everything was read."""
+    return "".join(say(f"unread_{kind}", brief.assessment.language) + "\n" for kind in list_kinds(brief))
 
 
 def needs_person(brief: Brief) -> bool:
@@ -66,4 +69,4 @@ def choose_call(brief: Brief, *, was_refused: bool) -> tuple[str, dict[str, Any]
 def note_unread(brief: Brief) -> str:
     """For a colleague; "" where the agent could read everything."""
     unread = name_unread(brief)
-    return f"Came along, and the agent cannot see or hear it: {unread}." if unread else ""
+    return f"They also sent what the agent cannot see or hear: {unread}." if unread else ""

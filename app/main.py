@@ -99,6 +99,7 @@ def make_lifespan(settings: Settings, database: Database, given: Pool | None) ->
                 waker=waker,
                 hub=hub,
                 gatherer=await stack.enter_async_context(open_gatherer(pool, waker)),
+                report_slots=asyncio.Semaphore(POOL_SIZE // 2),
                 rules=RulesBook(pool),
                 whatsapp=open_webhooks(settings),
                 push_tokens=open_push_tokens(settings),

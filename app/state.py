@@ -1,5 +1,6 @@
 """What every request may reach: opened once by the lifespan, closed with it."""
 
+from asyncio import Semaphore
 from typing import TypedDict
 
 from starlette.requests import Request
@@ -21,6 +22,8 @@ class DeskState(TypedDict):
     waker: Waker
     hub: ReplyHub
     gatherer: Gatherer
+    report_slots: Semaphore
+    """Held by status reports: however long they wait for a conversation, connections are left for messages."""
     rules: RulesBook
     whatsapp: WhatsAppWebhooks | None
     """None while its settings are incomplete: the channel is off."""

@@ -9,9 +9,9 @@ from urllib.parse import quote, urlencode
 from starlette.responses import Response
 
 from app.access import is_same, make_token
+from app.files import SHOWN
 from app.problems import FieldError, Problem
 from app.rendering import render_page, say_channel, say_time
-from app.routes.attachments import SHOWN
 from app.settings import Settings
 from app.state import DeskRequest
 from db.attachments import ShownFile, list_ticket_files
@@ -130,7 +130,7 @@ def show_page(request: DeskRequest, view: TicketView, reply: Reply, new_id: str,
         "stamp": view.stamp,
         "standing": (describe if is_customer else describe_for_staff)(ticket, view.messages),
         "heading": ticket.subject or ("Your message" if is_customer else f"{say_channel(ticket.channel)} conversation"),
-        "facts": {} if is_customer else list_facts(ticket),
+        "facts": {} if is_customer else list_facts(ticket, request.state["settings"]),
         "list_sources": list_sources,
         "list_files": lambda message: [show_file(file) for file in view.files if file.message_id == message.id],
         "reply": reply,
@@ -141,6 +141,7 @@ def show_page(request: DeskRequest, view: TicketView, reply: Reply, new_id: str,
         "messages_path": own_path(request, "/messages"),
         "take_over_path": own_path(request, "/take-over"),
         "hand_back_path": own_path(request, "/hand-back"),
+        "settle_path": own_path(request, "/settle"),
         "say_delivery": say_delivery,
     }
     return render_page(request, "ticket.html", context, status=status)
@@ -166,6 +167,8 @@ def describe_for_staff(ticket: Ticket, messages: list[TicketMessage]) -> str:
     """Where the ticket stands, in words for the team."""
     if ticket.status == "resolved":
         return "Resolved."
+    if not ticket.is_waiting and ticket.suppressed_why is not None:
+        return "The customer wants no more messages here, and waits for nothing."
     if not ticket.is_waiting:
         return "Answered: the customer waits for nothing."
     if any(message.delivery in UNDER_WAY for message in messages[-1:]):
@@ -182,10 +185,9 @@ def say_due(due: datetime | None) -> str:
     return f", by {say_time(due)}" + (": that time is over" if due < datetime.now(UTC) else "")
 
 
-def list_facts(ticket: Ticket) -> dict[str, str]:
-    """What the team must know before they answer, by its name."""
+def list_facts(ticket: Ticket, settings: Settings) -> dict[str, list[str]]:
+    """What the team must know before they answer, by its name. Several texts may run in several directions."""
     facts = {
-        "Customer": ", ".join([ticket.customer or "no name given", *ticket.addresses]),
         "Channel": say_channel(ticket.channel),
         "Plan": ticket.plan or "not known",
         "Category": say_code(ticket.category),
@@ -193,20 +195,26 @@ def list_facts(ticket: Ticket) -> dict[str, str]:
         "Team": ", ".join(filter(None, (ticket.team, ticket.assignee))),
         "Reason": say_code(ticket.escalation_reason or ""),
         "Note": ticket.handoff_note or "",
-        "Reachable": say_reach(ticket),
+        "Reachable": say_reach(ticket, has_template=settings.twilio_template_sid is not None),
     }
-    return {name: text for name, text in facts.items() if text}
+    customer = {"Customer": [ticket.customer or "no name given", *ticket.addresses]}
+    return customer | {name: [text] for name, text in facts.items() if text}
 
 
-def say_reach(ticket: Ticket) -> str:
+TEMPLATE = "the approved template, which takes one short text on one line"
+NO_TEMPLATE = "later WhatsApp takes nothing but an approved template, and TWILIO_TEMPLATE_SID is not set"
+
+
+def say_reach(ticket: Ticket, *, has_template: bool) -> str:
     """Whether what is typed here reaches them; nothing where it always does."""
     if ticket.suppressed_why is not None:
         return f"not here ({ticket.suppressed_why}). They lift that by writing START"
     if ticket.free_until is None:
         return ""
+    until = say_time(ticket.free_until)
     if ticket.free_until < datetime.now(UTC):
-        return f"only by an approved template since {say_time(ticket.free_until)}"
-    return f"freely until {say_time(ticket.free_until)}, then only by an approved template"
+        return f"since {until} only by {TEMPLATE}" if has_template else f"not here since {until}: {NO_TEMPLATE}"
+    return f"freely until {until}, then only by {TEMPLATE}" if has_template else f"only until {until}: {NO_TEMPLATE}"
 
 
 def say_code(code: str) -> str:

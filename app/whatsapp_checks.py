@@ -14,6 +14,7 @@ from db.errors import DeskError, NotFound
 SANDBOX = "+14155238886"
 SANDBOX_PAGE = "Messaging > Try it out > Send a WhatsApp message > Sandbox settings"
 SENDERS_PAGE = "Messaging > Senders > WhatsApp senders"
+LATE_REPLIES = "replies after 24 hours fail and go to a person"
 IN_REVIEW = ("CREATING", "PENDING_VERIFICATION", "VERIFYING", "TWILIO_REVIEW", "DRAFT")
 
 
@@ -36,6 +37,8 @@ async def check_whatsapp(settings: Settings, account: WhatsAppAccount) -> AsyncI
             yield finding
         if settings.twilio_template_sid is not None:
             yield await check_template(twilio, settings.twilio_template_sid)
+        else:
+            yield Finding("off", f"no template is set, {LATE_REPLIES}: docs/channels/whatsapp.md, section 4")
 
 
 def say_account(status: str) -> Finding:
@@ -92,11 +95,12 @@ def say_webhook(sender: Sender, wanted: str) -> Iterator[Finding]:
     place = f"under {SENDERS_PAGE}"
     if sender.callback_url is None:
         said = (
-            f"Twilio brings us nothing, messages come in only every five minutes: {place}, set the webhook to {wanted}"
+            f"Twilio brings us nothing, messages come in only every two minutes: {place}, set the webhook to {wanted}"
         )
         yield Finding("warn", f"{said}, POST")
     elif not is_same_address(sender.callback_url, wanted):
-        said = f"Twilio brings messages to {sender.callback_url}: {place}, set the webhook to {wanted}, POST"
+        given = hide_login(sender.callback_url)
+        said = f"Twilio brings messages to {given}: {place}, set the webhook to {wanted}, POST"
         yield Finding("bad", f"{said}, or PUBLIC_BASE_URL to the address that is there")
     elif (sender.callback_method or "POST") != "POST":
         yield Finding("bad", f"Twilio brings messages by {sender.callback_method}: {place}, set the webhook to POST")
@@ -106,6 +110,12 @@ def say_webhook(sender: Sender, wanted: str) -> Iterator[Finding]:
         yield Finding(
             "warn", f"the fallback is not ours: {place}, set it to {wanted} too, POST; a repeat changes nothing"
         )
+
+
+def hide_login(url: str) -> str:
+    """An address without the name and password that may stand in it."""
+    parts = urlsplit(url)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
 
 
 def is_same_address(given: str, wanted: str) -> bool:
@@ -127,12 +137,11 @@ async def check_template(twilio: TwilioAccount, sid: str) -> Finding:
 def say_approval(sid: str, approval: Approval) -> Finding:
     if approval.status == "approved":
         return Finding("ok", f"the template {sid} is approved")
-    meanwhile = "replies after 24 hours fail and go to a person"
     if approval.status == "rejected":
         why = f" ({approval.reason})" if approval.reason else ""
         return Finding(
-            "bad", f"WhatsApp has rejected the template {sid}{why}: change it and submit it again; {meanwhile}"
+            "bad", f"WhatsApp has rejected the template {sid}{why}: change it and submit it again; {LATE_REPLIES}"
         )
     if approval.status == "unsubmitted":
-        return Finding("bad", f"the template {sid} was not submitted to WhatsApp: do so in the console; {meanwhile}")
-    return Finding("warn", f"the template {sid} is not approved yet, {approval.status}: until then {meanwhile}")
+        return Finding("bad", f"the template {sid} was not submitted to WhatsApp: do so in the console; {LATE_REPLIES}")
+    return Finding("warn", f"the template {sid} is not approved yet, {approval.status}: until then {LATE_REPLIES}")

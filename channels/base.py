@@ -1,6 +1,7 @@
 """What every channel agrees on: how a message waits on the queue, how a reply is laid out, and how it is sent once."""
 
 import re
+from asyncio import Semaphore
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -160,6 +161,11 @@ class FetchedFile:
 
 class MediaSource(Protocol):
     """Where the files of a channel are fetched from."""
+
+    @property
+    def slots(self) -> Semaphore:
+        """Hold one while you fetch: as many files of all turns are in memory at once."""
+        ...
 
     async def fetch(self, attached: Attached) -> FetchedFile:
         """One file, bounded in size and time. Raises Unfetchable, and nothing else but a cancellation."""

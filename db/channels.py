@@ -56,3 +56,9 @@ async def stop_reading(conn: Connection, channel: str) -> None:
 async def turn_red(conn: Connection, channel: str, reason: str) -> None:
     """Say that the vendor refuses us, and what to do about it."""
     await conn.execute("select turn_red($1, $2)", channel, reason)
+
+
+async def list_switched_off(conn: Connection) -> list[str]:
+    """The channels the team has switched off."""
+    rows = await conn.fetch("select channel from channel_configs where not is_on order by channel")
+    return [row["channel"] for row in rows]

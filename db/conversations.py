@@ -44,6 +44,8 @@ class Message:
     citations: list[dict[str, Any]]
     sent_at: datetime
     delivery: str | None
+    delivery_error: str | None
+    """Why it was not delivered, or why nobody knows."""
     possible_duplicate: bool
     degraded: bool
     turn_id: UUID | None
@@ -138,8 +140,8 @@ async def list_messages(conn: Connection, conversation_id: UUID, *, limit: int =
     rows = await conn.fetch(
         """
         select * from (
-          select id, direction, author, kind, body as text, citations, sent_at, delivery, possible_duplicate, degraded,
-                 turn_id
+          select id, direction, author, kind, body as text, citations, sent_at, delivery, delivery_error,
+                 possible_duplicate, degraded, turn_id
             from messages where conversation_id = $1 order by sent_at desc, id desc limit $2) newest
          order by sent_at, id
         """,

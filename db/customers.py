@@ -7,7 +7,7 @@ from uuid import UUID
 
 from db.pool import Connection
 
-IdentifierKind = Literal["email", "phone"]
+IdentifierKind = Literal["email", "phone", "whatsapp"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -140,7 +140,7 @@ async def add_web_message(conn: Connection, message: NewWebMessage) -> Intake:
 async def add_person_message(conn: Connection, reference: str, *parts: str, idempotency: UUID) -> str:
     """What somebody of the team answers, in as many parts as the channel needs; the agent is silent from then on.
 
-    accepted, repeated or missing.
+    accepted, repeated, suppressed (they want no more of us there: nothing was stored) or missing.
     """
     outcome: str = await conn.fetchval("select add_person_message($1, $2, $3)", reference, parts, idempotency)
     return outcome
@@ -155,6 +155,15 @@ async def take_over(conn: Connection, reference: str) -> str:
 async def hand_back(conn: Connection, reference: str) -> str:
     """Let the agent answer again. accepted, repeated, missing, or waiting: the customer is owed a word first."""
     outcome: str = await conn.fetchval("select hand_back($1)", reference)
+    return outcome
+
+
+async def settle_elsewhere(conn: Connection, reference: str) -> str:
+    """Nothing more is owed in this conversation: the customer was reached in another way, or cannot be.
+
+    accepted, repeated or missing.
+    """
+    outcome: str = await conn.fetchval("select settle_elsewhere($1)", reference)
     return outcome
 
 

@@ -3,17 +3,20 @@
 import asyncio
 from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 from channels.base import Attached, InboundMessage, MediaSource, Unfetchable
 from db import attachments
 from db.attachments import Attachment, NewAttachment
+from db.errors import RetryLater
 from db.pool import Pool, acquire
 from worker.file_marks import ReadMessage, mark_files, read_type
 
-AT_ONCE = 3  # files of one turn; a source bounds those of all turns
 SECONDS = 20.0  # that a turn waits for its files
 MAX_DAY = 100_000_000  # bytes of one conversation, plus what is under way when they are reached
 
+AGAIN = timedelta(seconds=5)
+"""When the source was busy with the files of others."""
 TOO_MUCH = "too much for one day"
 TOO_LATE = "it did not come in time"
 
@@ -41,7 +44,8 @@ async def read_media(
 ) -> list[ReadMessage]:
     """Fetch what is not kept yet, keep it, and put into each message what its files say.
 
-    messages: of one lane. What has not come after `seconds` counts as not to be had.
+    messages: of one lane. What was begun and has not come after `seconds` counts as not to be had. Raises RetryLater
+    where others kept the source busy for so long; what came is kept.
     """
     if not any(message.attached for message in messages):
         return [ReadMessage(message) for message in messages]
@@ -67,14 +71,14 @@ async def find_kept(pool: Pool, messages: Sequence[InboundMessage]) -> Kept:
 
 
 class Fetching:
-    """The files of one turn on their way here, a few side by side."""
+    """The files of one turn on their way here."""
 
     def __init__(self, pool: Pool, source: MediaSource, messages: Sequence[InboundMessage]) -> None:
         self.pool = pool
         self.source = source
         self.messages = messages
         self.channel = messages[0].channel
-        self.slots = asyncio.Semaphore(AT_ONCE)
+        self.begun: list[WantedFile] = []
         self.left = 0
         """Bytes that this conversation may still have today."""
 
@@ -88,11 +92,14 @@ class Fetching:
         if await run_within(seconds, [self.keep_file(file) for file in wanted]):
             return
         async with acquire(self.pool) as conn:
-            for file in wanted:  # those that came stay as they are
+            for file in self.begun:  # those that came stay as they are
                 await attachments.keep_attachment(conn, self.channel, file.refuse(TOO_LATE))
+        if len(self.begun) < len(wanted):
+            raise RetryLater("files wait for their turn", delay=AGAIN)
 
     async def keep_file(self, file: WantedFile) -> None:
-        async with self.slots:
+        async with self.source.slots:
+            self.begun.append(file)
             row = await self.fetch(file)
             async with acquire(self.pool) as conn:
                 await attachments.keep_attachment(conn, self.channel, row)

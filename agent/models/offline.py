@@ -15,7 +15,7 @@ from agent.models.transcript import Found, Progress, Searched, read_progress
 from agent.passages import SHOWN_CHARS
 from agent.phrases import choose_language, is_phrase, say
 from agent.queries import choose_title, find_unknown_names, list_keywords, make_query
-from agent.unread import find_last_reply, has_asked, needs_person, note_unread, say_unread
+from agent.unread import find_last_reply, has_asked, needs_person, note_unread, say_unread, say_unseen
 from agent.words import fold
 
 MAX_TITLES = 3
@@ -137,7 +137,7 @@ class Turn:
     def quote(self, searched: Searched) -> ToolCall:
         """The best passage's own words, in a frame of the customer's language where the article has another one."""
         passage, refused = choose_section(self.question, searched), self.progress.list_errors("send_response")
-        frame, limits = self.frame(passage) + name_plan(passage), self.brief.limits
+        frame, limits = say_unseen(self.brief) + self.frame(passage) + name_plan(passage), self.brief.limits
         space = Space(limits.preferred_chars - len(frame), limits.max_chars - len(frame), links=not refused)
         body = (
             quote_best(self.question, passage.text, space)

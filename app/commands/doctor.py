@@ -12,6 +12,7 @@ from app.shortfalls import list_doubts, list_off
 from app.whatsapp_checks import check_whatsapp
 from channels.gmail_api import open_gmail_api
 from channels.google_oauth import GmailAccount, GrantExpired
+from db.channels import list_switched_off
 from db.errors import DeskError, SchemaMismatch
 from db.health import (
     REFUSED,
@@ -132,5 +133,7 @@ async def check_desk(conn: Connection) -> AsyncIterator[Finding]:
     else:
         vectors = footing.embedding_model or "none, text search alone"
         yield Finding("ok", f"{footing.passages} passages, vectors: {vectors}")
+    for channel in await list_switched_off(conn):
+        yield Finding("off", f"{channel} is switched off, nothing is taken in there: is_on in table channel_configs")
     for alarm in await list_alarms(conn):
         yield Finding("warn", f"{alarm.detail} {alarm.what_to_do}")

@@ -1,4 +1,4 @@
-"""A person of the team takes a conversation from the agent, or gives it back."""
+"""A person of the team takes a conversation from the agent, gives it back, or settles it elsewhere."""
 
 from collections.abc import Awaitable, Callable
 
@@ -11,7 +11,7 @@ from app.rendering import JsonResponse, prefers_html
 from app.state import DeskRequest
 from app.ticket_page import Reply, load_view, own_path, show_page
 from db.pool import Connection, acquire
-from db.tickets import hand_back, take_over
+from db.tickets import hand_back, settle_elsewhere, take_over
 
 OWED = "The customer's last message has no answer yet. Answer it first."
 
@@ -27,6 +27,11 @@ async def give(request: DeskRequest) -> Response:
     A browser gets the ticket's page with that said on it: the button it pressed was drawn before the customer wrote.
     """
     return await change_handler(request, hand_back)
+
+
+async def settle(request: DeskRequest) -> Response:
+    """POST /support/ticket/{reference}/settle: nothing more is owed here; what they write next is the agent's."""
+    return await change_handler(request, settle_elsewhere)
 
 
 async def change_handler(request: DeskRequest, change: Callable[[Connection, str], Awaitable[str]]) -> Response:
@@ -49,4 +54,5 @@ async def change_handler(request: DeskRequest, change: Callable[[Connection, str
 ROUTES = [
     staff("/support/ticket/{reference}/take-over", take, ("POST",)),
     staff("/support/ticket/{reference}/hand-back", give, ("POST",)),
+    staff("/support/ticket/{reference}/settle", settle, ("POST",)),
 ]

@@ -41,6 +41,7 @@ CATEGORIES = {
 }
 ANSWERS = UUID("5b3f6c1e-3a53-4f0e-9d55-6a1f0c6f7d11")
 """Namespace of the keys under which the team's answers are sent once."""
+UNWANTED = "They asked us to stop: nothing can be sent to them here until they write START. Nothing was stored."
 TRY_AGAIN = "We cannot store your message at this moment. It is still here: please send it again in a few seconds."
 
 
@@ -192,7 +193,9 @@ async def store_answer(request: DeskRequest, fields: Fields) -> None:
         if found is None:
             raise Problem(404)
         parts = split_for(found.channel, form.message)
-        await add_person_message(conn, reference, *parts, idempotency=uuid5(ANSWERS, f"{reference}:{key}"))
+        outcome = await add_person_message(conn, reference, *parts, idempotency=uuid5(ANSWERS, f"{reference}:{key}"))
+    if outcome == "suppressed":
+        raise Problem(409, UNWANTED)
     request.state["hub"].wake(reference)
     request.state["waker"].poke()
 

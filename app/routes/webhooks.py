@@ -12,6 +12,7 @@ from app.state import DeskRequest
 from channels.base import InvalidSignature
 from channels.twilio.fields import Fields
 from channels.twilio.messages import PostedMessage, UnreadableWebhook
+from channels.twilio.statuses import STATUSES
 from channels.twilio.webhooks import WhatsAppWebhooks
 from db.chats import find_stored_body, keep_aside, opt_in, opt_out
 from db.deliveries import record_status
@@ -101,10 +102,9 @@ async def receive_status(request: DeskRequest) -> Response:
         raise refuse(error) from None
     except UnreadableWebhook as error:
         raise give_back(error) from None
-    if update.status is None:
-        log.warning("a status that is not known was dropped", extra={"vendor_id": update.vendor_id})
-        return Response(status_code=204)
-    async with acquire(request.state["pool"]) as conn:
+    if update.status not in STATUSES.values():  # kept all the same; it moves nothing
+        log.warning("a status is not known", extra={"vendor_id": update.vendor_id})
+    async with request.state["report_slots"], acquire(request.state["pool"]) as conn:
         await record_status(
             conn,
             channel="whatsapp",

@@ -1,5 +1,6 @@
 """Questions to Twilio: one GET each; and how to read its answers."""
 
+import re
 from collections.abc import AsyncGenerator, Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -90,10 +91,19 @@ def read_object(answer: httpx2.Response) -> dict[str, Any]:
 
 def read_pause(answer: httpx2.Response, usual: timedelta = PAUSE) -> timedelta:
     """How long Twilio asks us to wait, from a second to an hour; `usual` where it does not say."""
-    seconds = answer.headers.get("Retry-After", "")
-    if not seconds.isascii() or not seconds.isdigit() or len(seconds) > 6:
-        return usual
-    return min(max(timedelta(seconds=int(seconds)), timedelta(seconds=1)), LONGEST_PAUSE)
+    pause = read_retry_after(answer.headers.get("Retry-After", ""))
+    return usual if pause is None else min(max(pause, timedelta(seconds=1)), LONGEST_PAUSE)
+
+
+def read_retry_after(text: str) -> timedelta | None:
+    """Seconds, or the time of day at which to come again (RFC 9110); None for what is neither."""
+    if re.fullmatch(r"[0-9]{1,6}(\.[0-9]{1,6})?", text, re.ASCII):
+        return timedelta(seconds=float(text))
+    try:
+        at = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    return (at if at.tzinfo else at.replace(tzinfo=UTC)) - datetime.now(UTC)
 
 
 def read_time(entry: dict[str, Any]) -> datetime:

@@ -15,9 +15,6 @@ from channels.twilio.messages import MAX_MEDIA, VENDOR_ID
 from channels.twilio.statuses import StatusUpdate, read_status
 from db.errors import NotFound
 
-STICKER = "image/webp"
-"""WhatsApp sends pictures on as JPEG or PNG, and stickers as this."""
-
 
 @dataclass(frozen=True, slots=True)
 class ListedMessage:
@@ -81,8 +78,6 @@ class MessageList:
             ("Body", message.body),
             ("NumMedia", str(message.num_media)),
         ]
-        if not message.body and [file.type for file in files] == [STICKER]:
-            fields.append(("MessageType", "sticker"))
         for place, file in enumerate(files):
             url = f"{self.base}{self.path}/{message.sid}/Media/{file.sid}"
             fields += [(f"MediaUrl{place}", url), (f"MediaContentType{place}", file.type)]

@@ -27,6 +27,8 @@ CARDS = ("text/vcard", "text/x-vcard")
 UNREADABLE = "[message that cannot be shown]"
 ASIDE = {"sticker": "sticker", "edit": "edited", "edited": "edited", "ephemeral": "ephemeral"}
 """Kinds of message that say nothing where they carry no words, by Twilio's MessageType."""
+STICKER = "image/webp"
+"""WhatsApp sends pictures on as JPEG or PNG, and stickers as this."""
 
 
 class UnreadableWebhook(DeskError):
@@ -61,7 +63,8 @@ def read_message(fields: Fields, account: WhatsAppAccount, sent_at: datetime) ->
     wish = find_wish(said, "" if kept_as or marks else words)
     body = name_kept(fields, kept_as) if kept_as else lay_out_body(words, marks)
     return PostedMessage(
-        payload=write_payload(fields, words, body, sent_at),
+        # a place alone says where, and nothing of what they want
+        payload=write_payload(fields, "" if words == read_place(fields) else words, body, sent_at),
         kept_as=None if wish else kept_as,
         wish=wish,
         farewell=say_farewell(words) if wish == "stop" and not said else None,
@@ -121,7 +124,10 @@ def find_kept(fields: Fields) -> str | None:
     kind = read_kind(fields)
     if kind == "reaction" or fields.first("ReactionEmoji"):
         return "reaction"
-    return None if read_words(fields) else ASIDE.get(kind)
+    if read_words(fields):
+        return None
+    is_sticker = [read_media_type(fields, place) for place in find_media(fields)] == [STICKER]
+    return "sticker" if is_sticker and not kind else ASIDE.get(kind)
 
 
 def name_kept(fields: Fields, kept_as: str) -> str:

@@ -18,10 +18,10 @@ CODE = re.compile(r"[1-9][0-9]{0,5}")
 
 @dataclass(frozen=True, slots=True)
 class StatusUpdate:
-    """What became of one message. `status` is one of ours; None for a word we do not know."""
+    """What became of one message. `status` is one of ours, or Twilio's own word where we do not know it."""
 
     vendor_id: str
-    status: str | None
+    status: str
     error: str | None
     """Twilio's code and what it means."""
     is_blocked: bool
@@ -31,11 +31,12 @@ class StatusUpdate:
 
 def read_status(fields: Fields) -> StatusUpdate:
     """What a status callback says. UnreadableWebhook without a message's id."""
+    word = fields.line("MessageStatus", 40).lower()
     given = fields.first("ErrorCode")
     code = int(given) if CODE.fullmatch(given) else None
     return StatusUpdate(
         vendor_id=check_id(fields.only("MessageSid")),
-        status=STATUSES.get(fields.first("MessageStatus").lower()),
+        status=STATUSES.get(word, word or "unnamed"),
         error=None if code is None else explain_code(code),
         is_blocked=code is not None and is_blocking(code),
         payload={name: values[0] if len(values) == 1 else values for name, values in fields.items()},

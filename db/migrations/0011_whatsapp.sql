@@ -17,10 +17,12 @@ comment on column customer_identifiers.value is 'Lower-case address, E.164 numbe
 comment on column customer_identifiers.suppressed_at is 'Since when nothing is sent to this address; null: it may be.';
 comment on column customer_identifiers.suppressed_why is 'The customer''s word, such as STOP, or the vendor''s reason.';
 
+comment on column delivery_events.status is 'What a vendor reported: sending, sent, delivered, read or failed; the vendor''s own word where we do not know it. As it was said: payload.';
+
 alter table channel_configs add column reply_window interval;
 comment on column channel_configs.reply_window is 'How long after the customer''s last word they may be written to freely; after it only an approved template goes, or a person reaches them in another way. Null: always.';
--- a minute less than WhatsApp gives: a message takes its time to get there
-update channel_configs set reply_window = interval '23 hours 59 minutes' where channel = 'whatsapp';
+-- a little less than WhatsApp gives: a try may take 15 seconds
+update channel_configs set reply_window = interval '23:59:45' where channel = 'whatsapp';
 
 create table attachments (
   channel     text not null,
@@ -51,7 +53,7 @@ comment on column attachments.created_at is 'When it was fetched, or could not b
 alter table tickets add column reminded_at timestamptz;
 comment on column tickets.reminded_at is 'When its owner was last reminded that the customer can soon no longer be written to freely.';
 
-insert into schedules (name, every) values ('whatsapp_sync', '5 minutes'), ('remind', '5 minutes');
+insert into schedules (name, every) values ('whatsapp_sync', '2 minutes'), ('remind', '5 minutes');
 
 insert into alarm_limits (alarm, unit, shown_from, person_from) values
   ('window_closes', 'conversations', 1, 1);    -- two hours are left to answer

@@ -3,7 +3,8 @@
 create or replace function last_heard(talk conversations) returns timestamptz language sql stable as $$
   select greatest(
     (select max(m.sent_at) from messages m where m.conversation_id = talk.id and m.direction = 'inbound' and m.kind is distinct from 'reaction'),
-    (select max((q.payload->>'sent_at')::timestamptz) from message_queue q where q.lane = talk.channel || ':' || talk.thread_key and q.kind = 'inbound'))
+    (select max(case when pg_input_is_valid(q.payload->>'sent_at', 'timestamptz') then (q.payload->>'sent_at')::timestamptz else q.created_at end)
+       from message_queue q where q.lane = talk.channel || ':' || talk.thread_key and q.kind = 'inbound'))
 $$;
 comment on function last_heard(conversations) is 'When the customer last wrote, also what no turn has taken up yet. A reaction is no word.';
 
@@ -12,9 +13,14 @@ create or replace function free_until(talk conversations) returns timestamptz la
 $$;
 comment on function free_until(conversations) is 'Until when the customer may be written to freely; null: for ever.';
 
+create or replace function suppressed_since(talk conversations) returns timestamptz language sql stable as $$
+  select min(i.suppressed_at) from customer_identifiers i
+   where i.customer_id = talk.customer_id and i.value = case talk.channel when 'whatsapp' then talk.thread_key end
+$$;
+comment on function suppressed_since(conversations) is 'Since when nothing is to be sent to the customer here; null: it may be.';
+
 create or replace function is_suppressed(talk conversations) returns boolean language sql stable as $$
-  select exists (select from customer_identifiers i where i.suppressed_at is not null and i.customer_id = talk.customer_id
-                    and i.value = case talk.channel when 'whatsapp' then talk.thread_key end)
+  select suppressed_since(talk) is not null
 $$;
 comment on function is_suppressed(conversations) is 'Whether nothing is to be sent to the customer here: they said so, or the vendor did.';
 
@@ -24,12 +30,25 @@ create or replace function suppress(talk conversations, why text) returns void l
 $$;
 comment on function suppress(conversations, text) is 'From now on nothing is sent to the customer here.';
 
+create or replace function hold_address(in_conversation uuid) returns void language sql as $$
+  select from customer_identifiers i join conversations c on c.customer_id = i.customer_id and c.thread_key = i.value
+   where c.id = in_conversation for update of i
+$$;
+comment on function hold_address(uuid) is 'Locks the address a conversation is held with: for whoever may come to it with the conversation in hand, because everybody else takes the address first.';
+
+create or replace function is_called_off(m messages) returns boolean language sql stable as $$
+  select m.kind is not distinct from 'opt_out' or exists (
+    select from conversations c join messages s on s.conversation_id = c.id and s.direction = 'inbound' and s.kind = 'opt_out'
+     where c.id = m.conversation_id and s.created_at > m.created_at and is_suppressed(c))
+$$;
+comment on function is_called_off(messages) is 'Whether nobody misses a message of ours that does not arrive: the customer has asked us to stop since, or it is the word that says we have.';
+
 create or replace function keep_aside(m jsonb) returns conversations language plpgsql as $$
 declare talk conversations; who uuid := resolve_customer(m->'customer');
 begin
   insert into conversations as c (channel, thread_key, customer_id, trust, status, address)
   values (m->>'channel', m->>'thread_key', who, (m->>'trust')::smallint, 'waiting', m->>'address')
-  on conflict (channel, thread_key) do update set customer_id = coalesce(c.customer_id, who)
+  on conflict (channel, thread_key) do update set customer_id = coalesce(c.customer_id, who), address = coalesce(excluded.address, c.address)
   returning * into talk;
   insert into messages (conversation_id, customer_id, channel, direction, author, external_id, body, kind, sent_at)
   values (talk.id, talk.customer_id, talk.channel, 'inbound', 'customer', m->>'external_id', m->>'body', m->>'kind', (m->>'sent_at')::timestamptz)
@@ -47,10 +66,15 @@ begin
   knew := is_suppressed(talk);
   perform suppress(talk, m->>'body');
   -- the epoch moves: a turn in the making must not speak after this
-  update conversations set epoch = epoch + 1, silenced_at = now_at, waiting_since = null, status = 'resolved', updated_at = now_at where id = talk.id;
-  update messages set delivery = 'cancelled', delivery_error = 'they asked us to stop'
-   where conversation_id = talk.id and delivery = 'pending' and kind is distinct from 'opt_out';
-  update tickets set status = 'resolved', resolved_at = now_at, updated_at = now_at where conversation_id = talk.id and status in ('open', 'answered');
+  update conversations set epoch = epoch + 1, silenced_at = now_at, waiting_since = case when handler = 'human' then waiting_since end,
+         status = case when handler = 'human' then status else 'resolved' end, updated_at = now_at where id = talk.id;
+  update messages set delivery = case author when 'person' then 'failed' else 'cancelled' end, delivery_error = 'they asked us to stop'
+   where conversation_id = talk.id and delivery = 'pending' and (kind is distinct from 'opt_out' or not knew);
+  if talk.handler = 'human' and talk.waiting_since is not null then  -- what a person owes them stays owed: there are other ways than this one
+    update tickets set status = 'escalated', updated_at = now_at where conversation_id = talk.id and status in ('open', 'answered');
+  else
+    update tickets set status = 'resolved', resolved_at = now_at, updated_at = now_at where conversation_id = talk.id and status in ('open', 'answered');
+  end if;
   if farewell is not null and not knew then
     perform add_reply(talk, 'agent', gen_random_uuid(), null, jsonb_build_object('bodies', jsonb_build_array(farewell), 'kind', 'opt_out', 'delivery', 'pending'));
   end if;
@@ -58,11 +82,25 @@ begin
 end $$;
 comment on function opt_out(jsonb, text) is 'A customer wants no more of us here: it is kept, what was on its way is not sent, and nothing is from now on but the farewell that says so, once (null: the vendor has said it). False when it was kept before.';
 
-create or replace function opt_in(m jsonb) returns void language sql as $$
+create or replace function opt_in(m jsonb) returns void language plpgsql as $$
+declare since timestamptz; talk conversations; now_at timestamptz := clock_timestamp();
+begin
+  select suppressed_at into since from customer_identifiers
+   where kind = m->'customer'->>'kind' and value = m->'customer'->>'value' and suppressed_at is not null for update;
+  if not found then return; end if;
   update customer_identifiers set suppressed_at = null, suppressed_why = null
-   where kind = m->'customer'->>'kind' and value = m->'customer'->>'value' and suppressed_at is not null
-$$;
-comment on function opt_in(jsonb) is 'A customer wants to hear from us again.';
+   where kind = m->'customer'->>'kind' and value = m->'customer'->>'value';
+  -- who went to a person only because nothing could be sent has the agent again, unless a person has spoken
+  select * into talk from conversations where channel = m->>'channel' and thread_key = m->>'thread_key' for update;
+  if talk.handler = 'human' and exists (select from turns t where t.conversation_id = talk.id and t.error = 'limit: opted_out' and t.started_at > since)
+     and not exists (select from messages p where p.conversation_id = talk.id and p.author = 'person' and p.sent_at > since) then
+    update tickets set status = 'open', person_due_at = null, updated_at = now_at where conversation_id = talk.id and status = 'escalated';
+    update conversations set handler = 'agent', epoch = epoch + 1, updated_at = now_at where id = talk.id;
+    update messages set delivery = 'cancelled', delivery_error = 'the assistant has it again'
+     where conversation_id = talk.id and author = 'agent' and delivery = 'pending' and kind = 'handoff';
+  end if;
+end $$;
+comment on function opt_in(jsonb) is 'A customer wants to hear from us again, and whom the agent had given to a person only because it could not write to them, it has again. The caller holds the lane.';
 
 create or replace function store_missed(m jsonb, quiet interval, quiet_cap interval, late_after interval, prefix text) returns boolean language plpgsql as $$
 declare added bigint; lane_name text := (m->>'channel') || ':' || (m->>'thread_key');
@@ -82,7 +120,7 @@ begin
   for due in
     select c.id from conversations c join channel_configs g using (channel)
      where g.reply_window is not null and c.handler = 'human' and c.waiting_since is not null and not c.is_test
-       and free_until(c) between clock_timestamp() and clock_timestamp() + ahead order by c.id
+       and not is_suppressed(c) and free_until(c) between clock_timestamp() and clock_timestamp() + ahead order by c.id
   loop
     -- who has the conversation in hand may be answering it: it is looked at again in a few minutes
     perform from conversations where id = due.id for update skip locked;

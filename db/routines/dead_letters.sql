@@ -3,18 +3,22 @@
 create or replace function answer_for_dead() returns trigger language plpgsql as $$
 declare talk conversations; who uuid; known text; from_channel text := split_part(new.lane, ':', 1);
 begin
-  begin
-    who := resolve_customer(nullif(new.payload->'customer', 'null'));
-  exception when others then  -- whatever made the message fail must not keep a person from being called
-    who := null;
-  end;
+  select customer_id into who from conversations where channel = from_channel and thread_key = substr(new.lane, strpos(new.lane, ':') + 1);
+  if who is null then  -- else the conversation may be locked here already, and an address is locked before it
+    begin
+      who := resolve_customer(nullif(new.payload->'customer', 'null'));
+    exception when others then  -- whatever made the message fail must not keep a person from being called
+      who := null;
+    end;
+  end if;
   insert into conversations as c (channel, thread_key, customer_id, subject, waiting_since)
   values (from_channel, substr(new.lane, strpos(new.lane, ':') + 1), who, coalesce(new.payload->>'subject', ''), new.created_at)
   on conflict (channel, thread_key) do update set waiting_since = coalesce(c.waiting_since, new.created_at),
                                                  customer_id = coalesce(c.customer_id, who)
   returning * into talk;
   insert into messages (conversation_id, customer_id, channel, direction, author, external_id, body, sent_at)
-  select talk.id, talk.customer_id, talk.channel, 'inbound', 'customer', new.payload->>'external_id', new.payload->>'body', new.created_at
+  select talk.id, talk.customer_id, talk.channel, 'inbound', 'customer', new.payload->>'external_id', new.payload->>'body',
+         case when pg_input_is_valid(new.payload->>'sent_at', 'timestamptz') then (new.payload->>'sent_at')::timestamptz else new.created_at end
    where new.payload->>'external_id' is not null and new.payload->>'body' is not null on conflict (channel, external_id) do nothing;
   if not exists (select from tickets k where k.conversation_id = talk.id and k.status = 'escalated' and k.person_due_at >= talk.waiting_since
                     and talk.handler = 'human' and coalesce(k.assignee, k.team) is not null) then

@@ -1,5 +1,5 @@
 -- Sending what was committed: at most once where the vendor can be asked, in order, and visible where it is in doubt.
--- Locks are taken in one order everywhere: inbound lane, conversation, outbound lane, message.
+-- Locks are taken in one order everywhere: inbound lane, address of the customer, conversation, outbound lane, message.
 
 create or replace function begin_delivery(in_lane text, in_token bigint, in_message uuid, lease interval, absence text default null)
 returns jsonb language plpgsql as $$
@@ -13,6 +13,8 @@ begin
     when m.id is null or m.delivery not in ('pending', 'sending', 'unknown') then 'done'
     when m.delivery <> 'pending' and absence is null then 'look_up'
     when m.kind is distinct from 'opt_out' and is_suppressed(talk) then 'suppress'
+    -- they have said START since, and perhaps STOP again, which had a farewell of its own
+    when m.kind = 'opt_out' and (suppressed_since(talk) <= m.sent_at) is not true then 'welcome'
     -- whatever became of the part before: it is off the queue, or this one would not be first
     when m.delivery = 'pending' and exists (select from messages p where p.reply_id = m.reply_id and p.part < m.part
                                                and p.delivery not in ('sent', 'delivered', 'read')) then 'cut'
@@ -28,10 +30,12 @@ begin
            last_try_at = clock_timestamp(), possible_duplicate = possible_duplicate or coalesce(absence = 'likely', false),
            is_late = coalesce(free_until(talk) < clock_timestamp(), false)
      where id = m.id returning * into m;
-  elsif act in ('cut', 'cancel', 'suppress') then
-    update messages set delivery = 'cancelled', delivery_error = case act when 'cut' then 'an earlier part did not arrive'
-           when 'suppress' then 'they asked us to stop' else 'a person has spoken since' end where id = m.id;
+  elsif act in ('cut', 'cancel', 'suppress', 'welcome') then
+    update messages set delivery = case when act = 'suppress' and author = 'person' and delivery = 'pending' then 'failed' else 'cancelled' end, delivery_error = case act when 'cut' then 'an earlier part did not arrive'
+           when 'suppress' then 'they asked us to stop' when 'welcome' then 'they want to hear from us again'
+           else 'a person has spoken since' end where id = m.id;
     perform settle_by_person(talk.id);
+    if act = 'suppress' and not is_called_off(m) then perform call_for_unsent(talk.id); end if;
     act := 'done';
   end if;
   return jsonb_build_object(
@@ -58,6 +62,16 @@ begin
 end $$;
 comment on function begin_delivery(text, bigint, uuid, interval, text) is 'What is to be done about a message that waits to be sent. act send: it is marked as being sent, the lease is fresh, and it may be sent now; look_up: an earlier try has no outcome, ask the vendor and come back with absence certain or likely when it has nothing; park: nobody can tell, a person must; done: nothing. Null when the lease was lost.';
 
+create or replace function call_for_unsent(in_conversation uuid) returns void language plpgsql as $$
+begin
+  perform call_person(c.id, 'opted_out', 'A reply was not sent: they want no more of us here.',
+                      (select split_part(k.reference, '-', 1) from tickets k order by k.id desc limit 1))
+     from conversations c
+    where c.id = in_conversation and c.waiting_since is not null
+      and not (c.handler = 'human' and exists (select from tickets k where k.conversation_id = c.id and k.status = 'escalated'));
+end $$;
+comment on function call_for_unsent(uuid) is 'A customer waits for a reply that must not be sent to them: a person finds out how to reach them, unless one has it to do already. The caller holds the conversation.';
+
 create or replace function keep_draft(in_lane text, in_token bigint, in_message uuid, in_draft text) returns boolean language sql as $$
   with held as (select from lanes where lane = in_lane and token = in_token for share),
   kept as (update messages set draft_id = in_draft where id = in_message and exists (select from held) returning 1)
@@ -69,11 +83,12 @@ create or replace function settle_wait(m messages) returns void language sql as 
   update conversations c set updated_at = clock_timestamp(), waiting_since = (
            -- since the first word taken up after this message was written, that was no mere thanks and no person has answered
            select min(w.said_at) from (
-             select q.created_at from message_queue q where q.lane = c.channel || ':' || c.thread_key and q.kind = 'inbound'
-             union all select i.sent_at from messages i where i.conversation_id = c.id and i.direction = 'inbound' and i.kind is null
+             select q.created_at, q.created_at from message_queue q where q.lane = c.channel || ':' || c.thread_key and q.kind = 'inbound'
+             -- what reached us long after it was written, nobody had read when they wrote in between
+             union all select i.sent_at, case when i.created_at - i.sent_at > interval '1 hour' then i.created_at else i.sent_at end from messages i where i.conversation_id = c.id and i.direction = 'inbound' and i.kind is null
                  and i.created_at > m.created_at and i.turn_id is distinct from m.turn_id
-                 and not exists (select from turns t where t.id = i.turn_id and t.outcome = 'closed')) w (said_at)
-            where not exists (select from messages p where p.conversation_id = c.id and p.author = 'person' and p.sent_at > w.said_at))
+                 and not exists (select from turns t where t.id = i.turn_id and t.outcome = 'closed')) w (said_at, read_at)
+            where not exists (select from messages p where p.conversation_id = c.id and p.author = 'person' and p.sent_at > w.read_at))
    where c.id = m.conversation_id and not exists (  -- nothing more is on its way
            select from messages o join message_queue q on q.dedupe_key = 'deliver:' || o.id
             where o.conversation_id = c.id and o.delivery in ('pending', 'sending', 'unknown'))
@@ -104,7 +119,7 @@ begin
     update agent_metrics set delivery_ms = extract(epoch from now_at - finished_at) * 1000,
            total_ms = waiting_ms + thinking_ms + extract(epoch from now_at - finished_at) * 1000 where turn_id = m.turn_id;
   end if;
-  if m.part = m.parts and m.kind <> 'handoff' then
+  if m.part = m.parts and m.kind not in ('handoff', 'opt_out') then
     update tickets set first_response_met_at = coalesce(first_response_met_at, now_at), updated_at = now_at
      where conversation_id = m.conversation_id and (status <> 'resolved' or resolved_at >= m.created_at);
     perform case when c.handler = 'agent' or m.author = 'person' then settle_wait(m) else settle_by_person(c.id) end
@@ -123,7 +138,7 @@ begin
   select * into m from messages where id = in_message;
   if in_status = 'failed' and m.delivery in ('sending', 'unknown', 'sent') then
     update messages set delivery = 'failed', delivery_error = in_error where id = m.id;
-    if m.kind = 'opt_out' then return; end if;
+    if is_called_off(m) then return; end if;
     perform call_person(m.conversation_id, 'delivery_failed', coalesce(in_error, 'The vendor could not deliver a reply.'), in_prefix);
   elsif coalesce((rank->>in_status)::int, 0) > coalesce((rank->>m.delivery)::int, 0) then
     update messages set delivery = in_status, delivery_error = null where id = m.id;  -- a person who was called stays called
@@ -135,6 +150,7 @@ create or replace function end_delivery(d jsonb) returns text language plpgsql a
 declare talk uuid; held boolean; m messages; gone int; outcome text := d->>'outcome';
 begin
   select conversation_id into talk from messages where id = (d->>'message_id')::uuid;
+  if (d->>'is_blocked')::boolean then perform hold_address(talk); end if;
   perform from conversations where id = talk for update;
   select true into held from lanes where lane = d->>'lane' and token = (d->>'token')::bigint for update;
   select * into m from messages where id = (d->>'message_id')::uuid for update;
@@ -149,7 +165,7 @@ begin
     if (d->>'is_blocked')::boolean then
       perform suppress(c, d->>'error') from conversations c where c.id = talk;
     end if;
-    if outcome in ('failed', 'parked') and m.kind is distinct from 'opt_out' then
+    if outcome in ('failed', 'parked') and not is_called_off(m) then
       perform call_person(talk, case outcome when 'failed' then 'delivery_failed' else 'delivery_unknown' end, coalesce(d->>'error', ''), d->>'prefix');
     end if;
   end if;
@@ -175,10 +191,12 @@ begin
     known := find_reported(s);
   end if;
   if known.id is not null then
+    if (s->>'is_blocked')::boolean then perform hold_address(known.conversation_id); end if;
     perform from conversations where id = known.conversation_id for update;
     perform from messages where id = known.id for update;
     perform mark_sent(known.id, s->>'vendor_id', s->>'prefix');  -- whatever it reports, the vendor has it
-    if (s->>'is_blocked')::boolean then
+    -- a report that comes again undoes no START that came between
+    if (s->>'is_blocked')::boolean and not exists (select from delivery_events e where e.message_id = known.id and e.status = s->>'status') then
       perform suppress(c, s->>'error') from conversations c where c.id = known.conversation_id;
     end if;
   end if;

@@ -55,12 +55,14 @@ end $$;
 comment on function store_mail(jsonb, bytea, interval, interval, text) is 'Keeps a mail and does what follows from its verdict: a customer''s is queued, a bounce fails the message it is about, our own one proves that it was sent, one that somebody typed in Gmail silences the agent. known: it was kept before, and nothing happens twice.';
 
 create or replace function call_before_turn(m jsonb, key text, reason text, note text, prefix text) returns void language plpgsql as $$
-declare from_channel text := coalesce(m->>'channel', 'gmail');
+declare from_channel text := coalesce(m->>'channel', 'gmail'); wrote_at timestamptz := coalesce(m->>'arrived_at', m->>'sent_at')::timestamptz; talk conversations;
 begin
-  insert into conversations (channel, thread_key, customer_id, subject, trust, waiting_since)
-  values (from_channel, key, resolve_customer(m->'customer'), m->>'subject', (m->>'trust')::smallint, coalesce(m->>'arrived_at', m->>'sent_at')::timestamptz)
-  on conflict (channel, thread_key) do nothing;
-  perform call_person(c.id, reason, note, prefix) from conversations c where c.channel = from_channel and c.thread_key = key;
+  insert into conversations as c (channel, thread_key, customer_id, subject, trust, waiting_since, address)
+  values (from_channel, key, resolve_customer(m->'customer'), m->>'subject', (m->>'trust')::smallint, wrote_at, m->>'address')
+  on conflict (channel, thread_key) do update set address = coalesce(excluded.address, c.address) returning * into talk;
+  perform call_person(talk.id, reason, note, prefix);
+  -- they wait for an answer to this, not to what was taken up before
+  update conversations set waiting_since = least(talk.waiting_since, wrote_at) where id = talk.id;
 end $$;
 comment on function call_before_turn(jsonb, text, text, text, text) is 'A person has a message before the agent could take it up: it is too old for a machine''s answer, or the thread is a person''s.';
 

@@ -48,7 +48,7 @@ begin
   update conversations set handler = 'human', epoch = epoch + 1, silenced_at = clock_timestamp(), updated_at = clock_timestamp()
    where id = in_conversation;
   update messages set delivery = 'cancelled', delivery_error = 'a person took over'
-   where conversation_id = in_conversation and author = 'agent' and delivery = 'pending';
+   where conversation_id = in_conversation and author = 'agent' and delivery = 'pending' and kind is distinct from 'opt_out';
   get diagnostics cancelled = row_count;
   return cancelled;
 end $$;
@@ -81,6 +81,9 @@ begin
   select * into talk from conversations where id = ticket.conversation_id for update;
   if not found then return 'missing'; end if;
   if talk.handler = 'agent' then return 'repeated'; end if;
+  if is_suppressed(talk) then  -- nothing can be sent here: whoever has reached them otherwise, or cannot, is done
+    update conversations set waiting_since = null where id = talk.id returning * into talk;
+  end if;
   if talk.waiting_since is not null and (  -- unless all that waits for an answer is still on the queue, for the agent to take up
        not exists (select from message_queue where lane = talk.channel || ':' || talk.thread_key and kind = 'inbound')
        or exists (select from messages where conversation_id = talk.id and direction = 'inbound' and kind is null and created_at >= talk.waiting_since)) then
@@ -93,6 +96,21 @@ begin
 end $$;
 comment on function hand_back(text) is 'Gives a conversation back to the agent. accepted, repeated (it has it already), waiting (the customer''s last word has no answer yet: answer it first) or missing.';
 
+create or replace function settle_elsewhere(in_reference text) returns text language plpgsql as $$
+declare ticket tickets; talk conversations; now_at timestamptz := clock_timestamp();
+begin
+  select * into ticket from tickets where reference = in_reference;
+  select * into talk from conversations where id = ticket.conversation_id for update;
+  if not found then return 'missing'; end if;
+  if talk.handler = 'agent' and talk.waiting_since is null then return 'repeated'; end if;
+  perform silence_agent(talk.id);
+  update conversations set handler = 'agent', waiting_since = null, status = 'resolved', updated_at = now_at where id = talk.id;
+  update tickets set status = 'resolved', resolved_at = now_at, person_due_at = null, updated_at = now_at
+   where conversation_id = talk.id and status <> 'resolved';
+  return 'accepted';
+end $$;
+comment on function settle_elsewhere(text) is 'Nothing more is owed here: somebody has reached the customer in another way, or nobody can. They wait no longer, and what they write next is the agent''s. accepted, repeated or missing.';
+
 create or replace function add_person_message(in_reference text, bodies text[], idempotency uuid) returns text language plpgsql as $$
 declare ticket tickets; talk conversations; now_at timestamptz := clock_timestamp(); is_page boolean;
 begin
@@ -100,6 +118,7 @@ begin
   select * into talk from conversations where id = ticket.conversation_id for update;
   if not found then return 'missing'; end if;
   if exists (select from messages where reply_id = idempotency or idempotency_token = idempotency) then return 'repeated'; end if;
+  if is_suppressed(talk) then return 'suppressed'; end if;
   is_page := talk.channel = 'web';  -- the ticket page reads the row: the commit is the delivery
   perform silence_agent(talk.id);
   perform add_reply(talk, 'person', idempotency, null, jsonb_build_object(

@@ -69,7 +69,7 @@ begin
     'history', (select coalesce(jsonb_agg(to_jsonb(h) order by h.sent_at, h.id), '[]') from (
         select m.id, m.author, m.body, m.kind, m.citations, m.sent_at from messages m
          where m.conversation_id = talk.id and m.sent_at >= coalesce(talk.context_from, '-infinity')
-           and m.delivery is distinct from 'cancelled'
+           and m.delivery is distinct from 'cancelled' and (m.direction = 'outbound' or m.kind is null)
            and (m.external_id is null or not (t->'covers_external') ? m.external_id)
          order by m.sent_at desc, m.id desc limit 12) h),
     'steps', (select coalesce(jsonb_agg(to_jsonb(s) order by s.step), '[]') from turn_steps s where s.turn_id = running.id and not fresh));
@@ -149,6 +149,7 @@ begin
   if not found then return 'lost'; end if;
   select * into this from turns where id = (t->>'turn_id')::uuid and state = 'running' for update;
   if not found then return 'lost'; end if;
+  if t->>'dead_error' is not null then perform hold_address(this.conversation_id); end if;  -- its letters call a person, see answer_for_dead
   select * into talk from conversations where id = this.conversation_id for update;
   verdict := case
     when talk.epoch <> this.epoch then 'silenced'  -- a person took over
@@ -210,12 +211,12 @@ begin
      where conversation_id = talk.id and status <> 'resolved';
   end if;
   if t->>'outcome' = 'silent' and coalesce(talk.waiting_since, left_over) is not null then
-    -- a person had answered, and the customer came back: that person's word is due anew
+    -- a person had answered, or the customer had asked us to stop, and came back: that person's word is due anew
     update tickets k set status = 'escalated', resolved_at = null, team = coalesce(k.team, r.team, 'support'), assignee = coalesce(k.assignee, r.assignee),
            person_due_at = add_open_time(now_at, coalesce(r.respond_within, interval '4 hours'), r.calendar), updated_at = now_at
       from (select id, category from tickets where conversation_id = talk.id order by created_at desc limit 1) latest
       left join lateral route_of(latest.category) r on true
-     where k.id = latest.id and k.status <> 'escalated';
+     where k.id = latest.id and (k.status = 'escalated' and k.person_due_at >= coalesce(talk.waiting_since, left_over)) is not true;
   end if;
   if t->>'outcome' = 'closed' then
     update tickets set status = 'resolved', resolved_at = now_at, updated_at = now_at

@@ -290,7 +290,8 @@ with sessions as (
          format('Customers on %s who wait for a person and can be written to freely for less than two hours: %s (%s).', w.channel, count(*),
                 name_tickets(array_agg(w.reference order by w.free_until))),
          'select * from waiting_customers where free_until < now() + interval ''2 hours'': answer them before that time, later only an approved template reaches them.'
-    from waiting_customers w where w.waits_for = 'person' and w.free_until between now() and now() + interval '2 hours' group by w.channel
+    from waiting_customers w where w.waits_for = 'person' and w.free_until between now() and now() + interval '2 hours'
+     and not exists (select from conversations c where c.id = w.conversation_id and is_suppressed(c)) group by w.channel
   union all
   select 'mail_parked', 'gmail', count(*), min(x.arrived_at), format('Mails that could not be read: %s, the latest: %s.', count(*), (array_agg(x.why order by x.arrived_at desc))[1]),
          'Nobody answers them. select id, arrived_at, why from mails where verdict = ''parked''; look at them in Gmail, answer there, and then: update mails set verdict = ''person'' where id = ...'

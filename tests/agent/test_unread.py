@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from agent.brief import Author, Brief
+from agent.brief import Author, Brief, Escalation
 from agent.effects import Escalate, Respond
 from agent.grounding import Evidence, ReplyDraft, check_reply
 from agent.loop import hand_over, run_turn
@@ -77,7 +77,7 @@ async def test_a_second_thing_nobody_can_read_goes_to_a_person_who_is_told_what_
     assert isinstance(ending.terminal, Escalate)
     assert ending.terminal.customer_message == say("escalated_unread", language)
     assert ending.terminal.reason == "no_answer"
-    assert "cannot see or hear it: voice message, image." in ending.terminal.handoff_note
+    assert "cannot see or hear: voice message, image." in ending.terminal.handoff_note
     assert (model.requests, ending.limit) == ([], None)
 
 
@@ -136,7 +136,7 @@ async def test_a_turn_without_time_left_goes_to_a_person_who_is_told_what_came(p
     ending = await run_turn(turn)
     assert isinstance(ending.terminal, Escalate)
     assert ending.limit == "seconds"
-    assert "cannot see or hear it: image." in ending.terminal.handoff_note
+    assert "cannot see or hear: image." in ending.terminal.handoff_note
 
 
 async def test_someone_who_wrote_stop_and_sends_a_picture_goes_to_a_person_who_knows_both(pool: Pool) -> None:
@@ -144,6 +144,14 @@ async def test_someone_who_wrote_stop_and_sends_a_picture_goes_to_a_person_who_k
     assert isinstance(ending.terminal, Escalate)
     assert "until they write START" in ending.terminal.handoff_note
     assert '"[image]"' in ending.terminal.handoff_note
+
+
+async def test_a_picture_of_someone_who_needs_a_person_anyway_is_not_asked_about(pool: Pool) -> None:
+    brief, model = send("", "image"), inventor()
+    third = Escalation("repeated_failure", brief.assessment.category, must=False, matched="the third try")
+    ending = await run_brief(pool, replace(brief, assessment=replace(brief.assessment, escalations=(third,))), model)
+    assert isinstance(ending.terminal, Escalate)
+    assert (ending.limit, model.requests) == (None, [])
 
 
 async def test_the_subject_of_a_first_mail_is_words(pool: Pool) -> None:
@@ -158,7 +166,7 @@ async def test_a_message_of_no_words_and_no_file_is_not_guessed_at_either(pool: 
     brief, model = send(""), inventor()
     ending = await run_brief(pool, replace(brief, burst=(replace(brief.burst[0], text=mark),)), model)
     assert isinstance(ending.terminal, Respond)
-    assert ending.terminal.body.splitlines()[0] == say("unread_other", "en")
+    assert ending.terminal.body == say("unread_ask", "en")
     assert model.requests == []
 
 
@@ -205,7 +213,7 @@ async def test_words_that_need_the_picture_go_to_a_person_who_can_see_it(
     sent = await desk.run()
     assert desk.names[-1] == "escalate_to_human"
     assert sent["customer_message"] == say("escalated_unread", language)
-    assert "cannot see or hear it: image, voice message." in sent["handoff_note"]
+    assert "cannot see or hear: image, voice message." in sent["handoff_note"]
     assert sent["reason_code"] == "no_answer"
 
 
@@ -234,7 +242,7 @@ async def test_a_refund_asked_for_beside_a_picture_goes_to_billing(pool: Pool) -
     assert isinstance(ending.terminal, Escalate)
     assert (ending.terminal.reason, ending.terminal.category) == ("billing_dispute", "billing")
     assert ending.terminal.customer_message == say("escalated_billing", "en")
-    assert "cannot see or hear it: image." in ending.terminal.handoff_note
+    assert "cannot see or hear: image." in ending.terminal.handoff_note
 
 
 @pytest.mark.parametrize("words", ["[image]", "[voice message]", "[file] what is this?"])

@@ -137,7 +137,7 @@ async def test_sender_that_is_not_online_says_why(twilio: Records, status: str, 
     [
         ({"callback_url": "https://old.example/webhooks/whatsapp"}, "bad", "https://old.example"),
         ({"callback_url": WEBHOOK + "/"}, "bad", WEBHOOK),
-        ({"callback_url": None}, "warn", "every five minutes"),
+        ({"callback_url": None}, "warn", "every two minutes"),
         ({"callback_method": "GET"}, "bad", "POST"),
         ({"fallback_url": None}, "warn", "fallback"),
         ({"fallback_url": "https://old.example/"}, "warn", "fallback"),
@@ -180,7 +180,8 @@ async def test_unknown_template_is_bad(twilio: Records) -> None:
 
 
 async def test_without_a_template_none_is_asked_for(twilio: Records) -> None:
-    await look(twilio, TWILIO_TEMPLATE_SID="")
+    state, text = await find_trouble(twilio, TWILIO_TEMPLATE_SID="")
+    assert (state, "replies after 24 hours" in text) == ("off", True)
     assert not [path for path in twilio.asked if "Content" in path]
 
 

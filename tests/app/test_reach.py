@@ -7,7 +7,7 @@ import pytest
 
 from db.chats import keep_aside, opt_in, opt_out
 from db.pool import Connection
-from tests.app.desk import HTML, STAFF, open_desk
+from tests.app.desk import HTML, STAFF, make_settings, open_desk
 
 
 def say(sid: str, text: str, ago: timedelta = timedelta()) -> dict[str, Any]:
@@ -18,25 +18,35 @@ def say(sid: str, text: str, ago: timedelta = timedelta()) -> dict[str, Any]:
     }  # fmt: skip
 
 
-async def read_page(database_url: str, conn: Connection) -> str:
+async def read_page(database_url: str, conn: Connection, **environ: str) -> str:
     reference = await conn.fetchval("select call_person(id, 'late', 'A note', 'TF') from conversations")
-    async with open_desk(database_url) as desk:
+    async with open_desk(database_url, settings=make_settings(**environ)) as desk:
         return (await desk.get(f"/support/ticket/{reference}", headers=STAFF | HTML)).text
 
 
 @pytest.mark.parametrize(
-    ("ago", "said"),
-    [(timedelta(hours=1), "freely until"), (timedelta(hours=25), "only by an approved template since")],
+    ("ago", "approved", "said"),
+    [
+        (timedelta(hours=1), "HX1", ("freely until", "then only by the approved template")),
+        (timedelta(hours=25), "HX1", ("since", "only by the approved template")),
+        (timedelta(hours=1), "", ("only until", "TWILIO_TEMPLATE_SID is not set")),
+        (timedelta(hours=25), "", ("not here since", "TWILIO_TEMPLATE_SID is not set")),
+    ],
 )
 async def test_the_ticket_says_until_when_they_may_be_written_to(
-    database_url: str, conn: Connection, ago: timedelta, said: str
+    database_url: str, conn: Connection, ago: timedelta, approved: str, said: tuple[str, str]
 ) -> None:
     await keep_aside(conn, say("SM1", "[sticker]", ago), kind="sticker")
-    assert said in await read_page(database_url, conn)
+    page = await read_page(database_url, conn, TWILIO_TEMPLATE_SID=approved)
+    assert all(words in page for words in said)
 
 
 async def test_the_ticket_says_that_nothing_is_sent_after_stop(database_url: str, conn: Connection) -> None:
     await opt_out(conn, say("SM1", "STOP"), farewell=None)
-    assert "not here (STOP). They lift that by writing START" in await read_page(database_url, conn)
+    stopped = await read_page(database_url, conn)
+    assert "not here (STOP). They lift that by writing START" in stopped
+    assert "<textarea" not in stopped
     await opt_in(conn, say("SM2", "START"))
-    assert "freely until" in await read_page(database_url, conn)
+    lifted = await read_page(database_url, conn)
+    assert "only until" in lifted
+    assert "<textarea" in lifted

@@ -280,6 +280,16 @@ async def escalate(conn: Connection) -> None:
     assert await answer_waiting(conn, handoff) == 1
 
 
+async def test_nothing_looks_as_if_an_answer_were_being_written_while_a_person_has_it(
+    database_url: str, conn: Connection
+) -> None:
+    async with open_desk(database_url) as desk:
+        path = await submit(desk)
+        assert 'class="working "' in (await desk.get(path, headers=HTML)).text
+        await desk.post(f"{path.split('?')[0]}/take-over", headers=STAFF)
+        assert 'class="working done"' in (await desk.get(path, headers=HTML)).text
+
+
 async def test_giving_back_what_is_owed_an_answer_leads_back_to_the_ticket(database_url: str, conn: Connection) -> None:
     words = "The customer&#39;s last message has no answer yet. Answer it first."
     async with open_desk(database_url) as desk:
@@ -301,11 +311,12 @@ async def test_the_team_reads_what_it_must_know_and_the_customer_does_not(databa
         await escalate(conn)
         ours = (await desk.get(path.split("?")[0], headers=STAFF | HTML)).text
         theirs = (await desk.get(path, headers=HTML)).text
-    facts = ("Ana Pérez, ana@example.com", "Web", "7 of 10: rule", "billing dispute", "Two invoices\nMood: negative")
+    who = "<bdi>Ana Pérez</bdi>, <bdi>ana@example.com</bdi>"  # each may run in a direction of its own
+    facts = (who, "Web", "7 of 10: rule", "billing dispute", "Two invoices\nMood: negative")
     for fact in facts:
         assert f">{fact}</dd>" in ours
         assert f">{fact}</dd>" not in theirs
-    assert ">Ana Pérez, ana@example.com</dd>" in early
+    assert f">{who}</dd>" in early
     assert "The customer waits for billing, by 5 January 2099, 10:00 UTC." in ours
     assert 'href="/metrics/channels"' in ours
     assert "/logout" in ours
@@ -320,7 +331,7 @@ async def test_the_team_reads_why_a_reply_did_not_arrive(database_url: str, conn
         await conn.execute(
             "update messages set delivery = 'failed', delivery_error = 'Twilio 63016' where direction = 'outbound'"
         )
-        assert "The vendor says: Twilio 63016" in (await desk.get(path.split("?")[0], headers=STAFF | HTML)).text
+        assert "Not delivered: Twilio 63016" in (await desk.get(path.split("?")[0], headers=STAFF | HTML)).text
         assert "63016" not in (await desk.get(path, headers=HTML)).text
 
 

@@ -241,6 +241,21 @@ async def test_status_moves_the_message_and_only_up(database_url: str, conn: Con
     assert await conn.fetchval("select count(*) from delivery_events") == 4
 
 
+async def test_messages_are_taken_in_while_reports_wait_for_a_conversation(database_url: str, conn: Connection) -> None:
+    vendor_id = new_sid()
+    await add_reply(conn, vendor_id)
+    async with open_desk(database_url, settings=configured()) as desk:
+        async with conn.transaction():
+            await conn.execute("select from conversations for update")
+            reports = [asyncio.create_task(post_status(desk, make_status(vendor_id, "sent"))) for _ in range(12)]
+            locked = "select count(*) > 3 from pg_stat_activity where wait_event_type = 'Lock'"
+            while not await conn.fetchval(locked):
+                await asyncio.sleep(0.02)
+                await conn.execute("select pg_stat_clear_snapshot()")
+            assert (await post(desk, make_message(MessageSid="SM1", From="whatsapp:+4915100000001"))).status_code == 204
+        assert {answer.status_code for answer in await asyncio.gather(*reports)} == {204}
+
+
 async def test_callback_with_our_token_proves_that_twilio_took_the_message(database_url: str, conn: Connection) -> None:
     token, vendor_id, settings = await add_reply(conn, None), new_sid(), configured()
     query = make_status_url(settings, "whatsapp", token).removeprefix(PUBLIC + TARGET + "/status")

@@ -169,6 +169,18 @@ async def test_same_id_with_another_text_changes_nothing_and_is_noticed(
     assert await conn.fetchval("select count(*) from messages") == 0
 
 
+async def test_same_file_again_is_no_other_text(
+    database_url: str, conn: Connection, caplog: pytest.LogCaptureFixture
+) -> None:
+    pairs, read = make_media("application/pdf", text="Look"), {"body": "Look\n[application/pdf, 1 kB]\nInvoice 4711"}
+    async with open_desk(database_url, settings=configured()) as desk:
+        with caplog.at_level(logging.WARNING, logger="app.routes.webhooks"):
+            await post(desk, pairs)
+            await conn.execute("update message_queue set payload = payload || $1", read)
+            assert (await post(desk, pairs)).status_code == 204
+    assert not caplog.records
+
+
 async def test_repeat_after_the_answer_is_a_repeat(database_url: str, pool: Pool, conn: Connection) -> None:
     pairs = make_message("Where is it?")
     async with open_desk(database_url, settings=configured(DEBOUNCE_SECONDS_WHATSAPP="0")) as desk:
@@ -250,6 +262,15 @@ async def test_failure_reaches_a_person_in_words(database_url: str, conn: Connec
     assert error.startswith("Twilio 63016: ")
     assert "approved template" in error
     assert error in await conn.fetchval("select handoff_note from tickets")
+
+
+async def test_status_of_tomorrow_is_acknowledged_and_changes_nothing(database_url: str, conn: Connection) -> None:
+    vendor_id = new_sid()
+    await add_reply(conn, vendor_id)
+    before = await conn.fetchval("select delivery from messages")
+    async with open_desk(database_url, settings=configured()) as desk:
+        assert (await post_status(desk, make_status(vendor_id, "dreamt"))).status_code == 204
+    assert await conn.fetchval("select delivery from messages") == before
 
 
 async def test_customer_who_opted_out_at_twilio_is_sent_nothing_more(database_url: str, conn: Connection) -> None:

@@ -73,6 +73,12 @@ async def test_only_media_of_our_own_account_are_asked_for_with_the_credentials(
     assert ["authorization" in headers for _, headers in server.asked] == [False]
 
 
+async def test_no_other_host_of_twilios_is_shown_the_credentials() -> None:
+    source = TwilioMedia(ACCOUNT)
+    assert source.is_our_media(read_place(f"https://api.twilio.com{PATH}"))
+    assert not source.is_our_media(read_place(f"https://mms.twiliocdn.com{PATH}"))
+
+
 @pytest.mark.parametrize(
     "place",
     [
@@ -121,6 +127,23 @@ async def test_not_even_the_api_itself_is_looked_for_inside_unless_the_settings_
 
     with pytest.raises(Unfetchable, match="no public address"):
         await TwilioMedia(ACCOUNT, resolve=lead_inside).fetch(Attached(f"https://api.twilio.com{PATH}", "image/png"))
+
+
+async def test_what_the_settings_name_is_one_place_and_not_all_of_its_host() -> None:
+    source = TwilioMedia(ACCOUNT, api_base="http://inside.twilio.com:8080", bounds=QUICK, resolve=resolve)
+    with pytest.raises(Unfetchable, match="no public address"):
+        await source.fetch(Attached("https://inside.twilio.com/a", "image/png"))
+
+
+async def test_the_address_that_was_looked_at_is_what_is_connected_to() -> None:
+    async def lead_here(host: str, port: int) -> list[str]:
+        return ["127.0.0.1"]
+
+    async with serving_media() as server:
+        server.lay(PATH, say(200, PNG))
+        base = server.url.replace("127.0.0.1", "api.invalid")  # a name that nobody else resolves
+        source = TwilioMedia(ACCOUNT, api_base=base, bounds=QUICK, resolve=lead_here)
+        assert (await source.fetch(Attached(base + PATH, "image/png"))).content == PNG
 
 
 @pytest.mark.parametrize(

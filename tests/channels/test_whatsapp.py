@@ -48,7 +48,10 @@ async def test_message_is_created_with_our_address_for_its_fate() -> None:
     [
         (say(429, {"code": 20429, "message": "Too many requests"}, "Retry-After: 7"), 7),
         (say(429, {"code": 20429, "message": "Too many requests"}), 10),
-        (say(429, {"code": 20429}, "Retry-After: Sat, 21 Nov 2026 12:00:00 GMT"), 10),
+        (say(429, {"code": 20429}, "Retry-After: Fri, 21 Nov 2025 12:00:00 GMT"), 1),
+        (say(429, {"code": 20429}, "Retry-After: Sat, 21 Nov 2099 12:00:00 GMT"), 3600),
+        (say(429, {"code": 20429}, "Retry-After: 2.5"), 2.5),
+        (say(429, {"code": 20429}, "Retry-After: soon"), 10),
         (say(429, {"code": 20429}, "Retry-After: 999999"), 3600),
         (say(429, {"code": 20429}, "Retry-After: 0"), 1),
         (say(429, b"slow down"), 10),
@@ -56,7 +59,7 @@ async def test_message_is_created_with_our_address_for_its_fate() -> None:
         (say(401, {"code": 20003, "message": "Authenticate"}), 60),
     ],
 )
-async def test_answer_that_surely_means_not_sent_is_tried_again_later(answer: bytes, seconds: int) -> None:
+async def test_answer_that_surely_means_not_sent_is_tried_again_later(answer: bytes, seconds: float) -> None:
     with pytest.raises(NotSent) as caught:
         await send(answer)
     assert caught.value.delay == timedelta(seconds=seconds)

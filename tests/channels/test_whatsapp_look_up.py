@@ -48,6 +48,7 @@ async def look_up(answer: bytes | None, message: OutgoingMessage = MESSAGE) -> s
         ([listed(body="Hello")], None),
         ([listed(body=None)], None),
         ([listed(to="whatsapp:+15550000000")], None),
+        ([listed(**{"from": "whatsapp:+15550000000"})], None),
         ([listed(**{"from": f"whatsapp:{CUSTOMER}", "to": f"whatsapp:{ACCOUNT.number}"})], None),
         ([listed(date_created=created(-60))], None),
         ([listed(date_created=created(3600))], "SM5"),

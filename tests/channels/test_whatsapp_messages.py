@@ -150,7 +150,8 @@ def test_file_that_twilio_does_not_count_is_not_lost() -> None:
     ],
 )
 def test_location_is_said_in_words(fields: dict[str, str], body: str) -> None:
-    assert read_body(MessageType="location", **fields) == (body, body)
+    # a place alone says where, and nothing of what they want
+    assert read_body(MessageType="location", **fields) == (body, body if "text" in fields else "")
 
 
 def test_location_without_a_place_is_marked() -> None:
@@ -200,6 +201,7 @@ def test_typed_message_is_no_tap() -> None:
         ({"MessageType": "reaction", "text": "👍"}, "reaction", "[reaction: 👍]"),
         ({"MessageType": "reaction"}, "reaction", "[reaction]"),
         ({"ReactionEmoji": "❤️"}, "reaction", "[reaction: ❤️]"),
+        ({"MessageType": "", "NumMedia": "1", "MediaContentType0": "image/webp"}, "sticker", "[sticker]"),
         ({"MessageType": "Sticker", "NumMedia": "1", "MediaContentType0": "image/webp"}, "sticker", "[sticker]"),
         ({"MessageType": "edited"}, "edited", "[edited message]"),
         ({"MessageType": "ephemeral"}, "ephemeral", "[ephemeral message]"),

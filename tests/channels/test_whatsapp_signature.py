@@ -153,7 +153,8 @@ def forge(case: str) -> tuple[str, dict[str, str], bytes]:
         case "a lone surrogate in the path":
             return TARGET + "\ud800", signed, body
         case "too many fields":
-            return TARGET, signed, b"&".join(b"f%d=" % number for number in range(5000))
+            many = [*pairs, *((f"f{number}", "") for number in range(5000))]
+            return TARGET, make_headers(sign(TARGET, many)), encode(many)
         case "JSON by its hash":
             content = json.dumps(dict(pairs)).encode()
             target = TARGET + "?bodySHA256=" + hashlib.sha256(content).hexdigest()
@@ -238,6 +239,12 @@ def test_address_nobody_can_read_refuses_instead_of_failing(base: str) -> None:
 def test_signed_request_of_another_account_is_refused() -> None:
     pairs = make_message(AccountSid="AC00000000000000000000000000000002")
     with pytest.raises(InvalidSignature, match="account"):
+        read(pairs, sign(TARGET, pairs))
+
+
+def test_signed_request_that_names_two_accounts_is_refused() -> None:
+    pairs = [*make_message(), ("AccountSid", "AC00000000000000000000000000000002")]
+    with pytest.raises(InvalidSignature, match="repeated"):
         read(pairs, sign(TARGET, pairs))
 
 

@@ -153,6 +153,20 @@ async def test_the_alarm_comes_and_goes(conn: Connection) -> None:
     assert await find_alarm(conn) is None
 
 
+async def test_a_window_that_closes_is_no_alarm_while_no_person_is_waited_for(conn: Connection) -> None:
+    await wait_for_person(conn, HOUR)
+    assert await find_alarm(conn) is not None
+    await conn.execute("update conversations set handler = 'agent'")
+    assert await conn.fetchval("select free_until is not null and waits_for <> 'person' from waiting_customers")
+    assert await find_alarm(conn) is None
+
+
+async def test_a_window_that_has_closed_is_no_alarm_any_more(conn: Connection) -> None:
+    await wait_for_person(conn, HOUR)
+    await conn.execute("update messages set sent_at = sent_at - interval '2 hours'")
+    assert await find_alarm(conn) is None
+
+
 async def test_waiting_customers_says_until_when_they_may_be_written_to(conn: Connection) -> None:
     await wait_for_person(conn, HOUR * 3)
     left = await conn.fetchval("select free_until - now() from waiting_customers")
@@ -174,3 +188,9 @@ async def test_the_scheduled_work_reminds(pool: Pool, conn: Connection) -> None:
     await Remind(pool, Completer(pool)).run(mine)
     assert await conn.fetchval("select reminded_at is not null from tickets")
     assert await conn.fetchval("select count(*) from message_queue where kind = 'remind'") == 0
+
+
+async def test_nobody_is_reminded_of_an_answer_that_would_not_be_sent(conn: Connection) -> None:
+    await wait_for_person(conn, HOUR)
+    await conn.execute("update customer_identifiers set suppressed_at = now(), suppressed_why = 'Twilio 21610'")
+    assert await remind(conn) == 0

@@ -8,6 +8,7 @@ from uuid import UUID
 from db import deliveries, escalations, tickets, turns
 from db.deliveries import Absence
 from db.turns import StepRow, TurnEnd, TurnStart
+from tests.stateful import promises
 from tests.stateful.desk import LEASE, Desk
 from tests.stateful.model import UNSETTLED, Answer, Hand, Talk
 
@@ -79,7 +80,10 @@ class BusyDesk(Desk):
         assert hand.turn is not None
         end = TurnEnd(
             hand.lane.lane, hand.lane.token, hand.turn.turn_id, hand.lane.job_ids,
-            [{"external_id": j.payload["external_id"], "body": "", "sent_at": j.created_at} for j in hand.lane.jobs],
+            [
+                {"external_id": j.payload["external_id"], "body": "", "sent_at": j.payload.get("sent_at", j.created_at)}
+                for j in hand.lane.jobs
+            ],
             {**dict(zip(KINDS, ("answered", "asked", "acknowledged", "refused"), strict=True))}.get(ending, ending),
             timings_ms={"waiting": 1, "thinking": 1}, dead_error=dead,
         )  # fmt: skip
@@ -113,6 +117,7 @@ class BusyDesk(Desk):
         covers = max(talk.words.index(word) for word in talk.words if word in self.now.logged) + 1
         if ending == "closed":
             talk.answers.append(Answer(covers, [], by_person=False, counts=True))
+            talk.unread_at_stop.clear()
             talk.is_called = False
         elif ending == "escalated":
             talk.is_called = True
@@ -130,7 +135,7 @@ class BusyDesk(Desk):
     def silence(self, talk: Talk) -> None:
         talk.interventions += 1
         waiting = [m for m in self.now.list_outbound(talk) if m["author"] == "agent" and m["delivery"] in UNSETTLED]
-        talk.silenced |= {message["id"] for message in waiting}
+        talk.silenced |= {message["id"] for message in waiting if message["kind"] != "opt_out"}
 
     async def take_over(self, talk: Talk) -> None:
         outcome = await tickets.take_over(self.conn, self.find_reference(talk))
@@ -141,7 +146,9 @@ class BusyDesk(Desk):
     async def say(self, talk: Talk, parts: int, key: UUID) -> None:
         bodies = [f"part {part}" for part in range(parts)]
         outcome = await tickets.add_person_message(self.conn, self.find_reference(talk), *bodies, idempotency=key)
-        assert outcome == "accepted"
+        assert outcome == ("suppressed" if talk.is_stopped else "accepted")
+        if talk.is_stopped:
+            return
         self.silence(talk)
         known = set(talk.outbox)
         await self.observe()
@@ -155,7 +162,14 @@ class BusyDesk(Desk):
         outcome = await tickets.hand_back(self.conn, self.find_reference(talk))
         self.seen[f"hand back {outcome}"] += 1
         if outcome == "accepted":
-            assert not talk.is_called, "handed back, and the customer is without a reply"
+            unanswered = talk.words[promises.count_answered(talk, self.now) :]
+            is_queued = all(f"{talk.channel}:{word}" in self.now.queued_keys for word in unanswered)
+            is_let_go = not talk.is_called or is_queued or talk.is_stopped
+            assert is_let_go, "handed back, and the customer is without a reply"
+            talk.is_called = False  # a late message that waits is the agent's after all
+            if talk.is_stopped:
+                taken_up = [talk.words.index(word) for word in talk.words if word in self.now.logged]
+                talk.answers.append(Answer(max(taken_up, default=-1) + 1, [], by_person=True, counts=True))
             talk.interventions += 1
 
     # What workers do with deliveries
@@ -170,6 +184,9 @@ class BusyDesk(Desk):
         self.seen[f"delivery {todo.act}{' again' if was['tries'] else ''}"] += 1
         if todo.act == "send":
             assert message_id not in talk.silenced, f"a reply after a takeover, in try {todo.message['tries']}"
+            assert (was["kind"] == "opt_out") == talk.is_stopped, f"{was['kind']} sent, stopped: {talk.is_stopped}"
+            assert todo.message["is_late"] == talk.is_late
+            self.seen["late"] += talk.is_late
             self.ended.discard(hand.lane.lane)
             hand.stage, hand.tried, hand.is_asleep = "sending", todo.message, False
         elif todo.act == "look_up" and talk.absence is not None:
@@ -182,11 +199,16 @@ class BusyDesk(Desk):
     async def end(self, hand: Hand) -> None:
         """Keep what became of a try, and go on as the worker does."""
         settles = hand.outcome not in ("not_sent", "unknown")
+        talk, was = self.find_talk(hand.lane.lane), self.now.outbound[hand.message_id]
         kept = await deliveries.end_delivery(
             self.conn, hand.lane, hand.lane.jobs[hand.place], UUID(hand.message_id), hand.outcome,
-            vendor_id=hand.vendor_id, error="a reason", is_last=settles and hand.is_at_last_job,
+            vendor_id=hand.vendor_id, error="a reason", is_blocked=hand.is_blocked,
+            is_last=settles and hand.is_at_last_job,
         )  # fmt: skip
         assert kept == self.holds(hand)
+        if kept and hand.is_blocked and was["delivery"] in UNSETTLED:
+            talk.is_stopped = True
+            self.seen["blocked"] += 1
         self.seen[f"{'try' if kept else 'stale try'} ended: {hand.outcome}"] += 1
         if not kept:
             self.drop(hand)
@@ -197,7 +219,7 @@ class BusyDesk(Desk):
             self.free(hand)
         else:
             hand.place += 1
-            hand.stage, hand.vendor_id = "ready", None
+            hand.stage, hand.vendor_id, hand.is_blocked = "ready", None, False
 
     async def give_up(self, hand: Hand) -> None:
         """After the last try: a person gets it."""

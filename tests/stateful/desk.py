@@ -75,7 +75,8 @@ class Desk:
         has_come = message["vendor_id"] is not None and (was is None or was["vendor_id"] is None)
         if has_come and message["part"] == message["parts"]:
             self.end_wait(talk, before, message)
-        if failed or parked:
+        # nobody is owed what was written before they said STOP, and nobody is called for the farewell
+        if (failed or parked) and message["id"] not in talk.outbox_at_stop and message["kind"] != "opt_out":
             talk.is_called = True
             self.seen["failed" if failed else "parked"] += 1
 
@@ -105,16 +106,7 @@ class Desk:
 
     async def write_vendor(self, talk: Talk, key: str, text: str, *, in_batch: bool) -> bool:
         """Whether it was new."""
-        who = {"kind": "phone", "value": talk.thread_key, "proof": "provider", "name": "Ana Lima", "plan": None}
-        payload = {
-            "version": 1,
-            "channel": talk.channel,
-            "thread_key": talk.thread_key,
-            "external_id": key,
-            "body": text,
-        }
-        payload |= {"subject": "", "category": None, "trust": 3, "sent_at": datetime.now(UTC)}
-        payload |= {"customer": who}
+        payload = self.write_payload(talk, key, text)
         work = NewWork(talk.lane, "inbound", payload, f"{talk.channel}:{key}")
         if in_batch:  # as it comes when a vendor sends everything twice
             first, second = await queue.add_many(self.conn, [work, work])
@@ -123,7 +115,18 @@ class Desk:
             first = await queue.add_work(self.conn, work.lane, work.kind, work.payload, dedupe_key=work.dedupe_key)
         if first is not None:
             talk.words.append(key)
+            self.hear(talk)
         return first is not None
+
+    def write_payload(self, talk: Talk, key: str, text: str) -> Row:
+        """A message as it waits on the queue."""
+        who = {"kind": "phone", "value": talk.thread_key, "proof": "provider", "name": "Ana Lima", "plan": None}
+        payload = {"version": 1, "channel": talk.channel, "thread_key": talk.thread_key, "external_id": key}
+        payload |= {"body": text, "subject": "", "category": None, "trust": 3, "customer": who}
+        return payload | {"sent_at": datetime.now(UTC)}
+
+    def hear(self, talk: Talk) -> None:
+        talk.unheard_for = timedelta(0)
 
     # What workers do with lanes
 

@@ -13,7 +13,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from db import deliveries
 from db.pool import Connection
 from tests.stateful import promises
-from tests.stateful.busy_desk import KINDS, BusyDesk
+from tests.stateful.busy_desk import KINDS
+from tests.stateful.chat_desk import ChatDesk
 from tests.stateful.model import Acceptance, Hand, Talk
 from tests.stateful.snapshot import Snapshot, forget_everything
 from tests.stateful.work import Luck, go_on
@@ -23,13 +24,17 @@ VENDORS = {"whatsapp": "likely", "drafts": "certain", "mute": None}
 WORKERS = st.integers(0, 2)
 ANY = st.integers(0, 59)
 """Picks one of those there are."""
+REPORTED = """
+select exists (select from delivery_events e where e.status = 'failed' and (e.message_id = $1::uuid or e.vendor_id = $2
+                  and (select coalesce(m.vendor_id = $2, true) from messages m where m.id = $1::uuid)))
+"""
 LUCK = st.builds(
     Luck,
     steps=st.integers(0, 2),
     ending=st.sampled_from([*KINDS, "answer", "escalated", "closed"]),
     parts=st.sampled_from([1, 1, 2, 3]),
     has_ticket=st.sampled_from([True, True, False]),
-    send=st.sampled_from(["taken", "taken", "taken", "answer lost", "all lost", "busy", "refused"]),
+    send=st.sampled_from(["taken", "taken", "taken", "answer lost", "all lost", "busy", "refused", "blocked"]),
     index_lags=st.booleans(),
 )
 
@@ -40,7 +45,7 @@ class DeskMachine(RuleBasedStateMachine):
     def __init__(self, runner: asyncio.Runner, conn: Connection, seen: Counter[str]) -> None:
         super().__init__()
         self.runner = runner
-        self.desk = BusyDesk(conn, seen)
+        self.desk = ChatDesk(conn, seen)
 
     def run(self, act: Coroutine[Any, Any, Any]) -> Any:
         return self.runner.run(act)
@@ -56,12 +61,19 @@ class DeskMachine(RuleBasedStateMachine):
         return [talk for talk in self.list_ticketed() if talk.lane in making]
 
     @initialize(
-        vendors=st.lists(st.sampled_from(sorted(VENDORS)), min_size=1, max_size=2, unique=True), has_page=st.booleans()
+        vendors=st.lists(st.sampled_from(sorted(VENDORS)), min_size=1, max_size=2, unique=True),
+        has_page=st.booleans(),
+        begins=st.sampled_from(["hello", "hello", "sticker", "reaction", "stop"]),
     )
-    def open_desk(self, vendors: list[str], has_page: bool) -> None:
+    def open_desk(self, vendors: list[str], has_page: bool, begins: str) -> None:
         self.desk.talks += [Talk(name, uuid4().hex, VENDORS[name]) for name in vendors]  # type: ignore[arg-type]
         for talk in self.desk.talks:
-            self.run(self.desk.write_vendor(talk, uuid4().hex, "hello", in_batch=False))
+            if not talk.is_chat or begins == "hello":
+                self.run(self.desk.write_vendor(talk, uuid4().hex, "hello", in_batch=False))
+            elif begins == "stop":
+                self.run(self.desk.stop(talk, has_farewell=True))
+            else:
+                self.run(self.desk.keep(talk, begins))
         if has_page:
             self.run(self.desk.begin_web())
 
@@ -87,6 +99,44 @@ class DeskMachine(RuleBasedStateMachine):
         elif "-" in word:
             outcome = self.run(self.desk.write_web(talk, word.split("-")[0], text))
             assert outcome == ("mismatch" if is_other else "repeated")
+
+    # What only a chat has
+
+    @precondition(lambda self: self.list_chats())
+    @rule(
+        what=st.sampled_from(["stop", "stop", "start", "start", "pass"]),
+        has_farewell=st.booleans(),
+        hours=st.sampled_from([22.5, 25]),
+    )
+    def chat_goes_on(self, what: str, has_farewell: bool, hours: float) -> None:
+        [talk] = self.list_chats()
+        if what == "stop":
+            self.run(self.desk.stop(talk, has_farewell=has_farewell))
+        elif what == "start":
+            self.run(self.desk.start(talk))
+        elif not any(hand.lane.lane == talk.lane for hand in self.desk.hands):  # who has it in hand knows its times
+            self.run(self.desk.pass_time(talk, timedelta(hours=hours)))
+
+    @precondition(lambda self: self.list_chats())
+    @rule(kind=st.sampled_from(["reaction", "sticker"]))
+    def customer_reacts(self, kind: str) -> None:
+        self.run(self.desk.keep(self.list_chats()[0], kind))
+
+    @precondition(lambda self: self.list_chats())
+    @rule(which=ANY, is_new=st.booleans(), is_late=st.booleans())
+    def vendor_lists(self, which: int, is_new: bool, is_late: bool) -> None:
+        [talk] = self.list_chats()
+        is_new = is_new or not talk.words
+        key = uuid4().hex if is_new else talk.words[which % len(talk.words)]
+        assert self.run(self.desk.miss(talk, key, is_late=is_late)) == is_new
+
+    @precondition(lambda self: any(talk.is_closing for talk in self.desk.talks))
+    @rule()
+    def team_is_reminded(self) -> None:
+        self.run(self.desk.remind())
+
+    def list_chats(self) -> list[Talk]:
+        return [talk for talk in self.desk.talks if talk.is_chat]
 
     # Time
 
@@ -186,22 +236,31 @@ class DeskMachine(RuleBasedStateMachine):
         pick=ANY,
         status=st.sampled_from(["sending", "sent", "delivered", "read", "failed"]),
         has_token=st.booleans(),
+        is_blocked=st.booleans(),
         times=st.integers(1, 2),
     )
-    def vendor_reports(self, pick: int, status: str, has_token: bool, times: int) -> None:
+    def vendor_reports(self, pick: int, status: str, has_token: bool, is_blocked: bool, times: int) -> None:
         one = self.desk.vendor.taken[pick % len(self.desk.vendor.taken)]
         for _ in range(times):
-            self.run(self.report(one, status, has_token))
+            self.run(self.report(one, status, has_token, is_blocked=is_blocked))
             self.promises_are_kept()
 
-    async def report(self, one: Acceptance, status: str, has_token: bool) -> None:
-        row = self.desk.now.outbound[one.message_id]
+    async def report(self, one: Acceptance, status: str, has_token: bool, *, is_blocked: bool) -> None:
+        is_blocked = is_blocked and status == "failed" and one.channel == "whatsapp"
+        row, is_news = self.desk.now.outbound[one.message_id], await self.is_first_failure(one)
         known = await deliveries.record_status(
             self.desk.conn, channel=one.channel, vendor_id=one.vendor_id, token=UUID(one.token) if has_token else None,
-            status=status, error="a reason" if status == "failed" else None, payload={},
+            status=status, error="a reason" if status == "failed" else None, payload={}, is_blocked=is_blocked,
         )  # fmt: skip
         assert known == (has_token or row["vendor_id"] == one.vendor_id)
+        if known and is_blocked and is_news:
+            next(talk for talk in self.desk.talks if one.message_id in talk.outbox).is_stopped = True
         self.desk.seen[f"report {'known' if known else 'before the id'}"] += 1
+
+    async def is_first_failure(self, one: Acceptance) -> bool:
+        """Whether a failure of this message is news: what is only reported again undoes no START."""
+        reported: bool = await self.desk.conn.fetchval(REPORTED, one.message_id, one.vendor_id)
+        return not reported
 
     # Promises
 
@@ -211,6 +270,7 @@ class DeskMachine(RuleBasedStateMachine):
         now: Snapshot = self.desk.now
         promises.check_lanes(now)
         promises.check_moves(before, now)
+        promises.check_seen(now)
         for talk in self.desk.talks:
             promises.check_words(talk, now, self.desk.given_up)
             promises.check_acceptances(talk, now, self.desk.vendor, self.desk.requeued)

@@ -1,6 +1,7 @@
 """What the test itself knows: who wrote what, who has which lane in hand, and what the vendor really took."""
 
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any, Literal
 from uuid import uuid4
 
@@ -11,6 +12,7 @@ from db.turns import OpenTurn
 Row = dict[str, Any]
 ARRIVED = ("sent", "delivered", "read")
 UNSETTLED = ("pending", "sending", "unknown")
+WINDOW = timedelta(hours=23, minutes=59)
 Stage = Literal["claimed", "open", "ready", "sending", "asking", "ending"]
 
 
@@ -45,6 +47,14 @@ class Talk:
     """Clicks and words of the team."""
     silenced: set[str] = field(default_factory=set)
     """The agent's messages that no vendor may be given any more."""
+    is_stopped: bool = False
+    """They wrote STOP, or the vendor said so; and not START since."""
+    outbox_at_stop: set[str] = field(default_factory=set)
+    """What was written before they last wrote STOP: nobody is owed it any more."""
+    unread_at_stop: set[str] = field(default_factory=set)
+    """Words that no turn had taken up when they wrote STOP: a person may see to them, and nobody has to."""
+    unheard_for: timedelta = timedelta(0)
+    """How long ago they last wrote something that is no reaction."""
 
     @property
     def lane(self) -> str:
@@ -53,6 +63,19 @@ class Talk:
     @property
     def is_page(self) -> bool:
         return self.channel == "web"
+
+    @property
+    def is_chat(self) -> bool:
+        return self.channel == "whatsapp"
+
+    @property
+    def is_late(self) -> bool:
+        """Whether only a template may go."""
+        return self.is_chat and self.unheard_for >= WINDOW
+
+    @property
+    def is_closing(self) -> bool:
+        return self.is_chat and WINDOW > self.unheard_for >= WINDOW - timedelta(hours=2)
 
 
 @dataclass(slots=True, eq=False)
@@ -72,6 +95,7 @@ class Hand:
     tried: Row = field(default_factory=dict)
     outcome: Outcome = "done"
     vendor_id: str | None = None
+    is_blocked: bool = False
 
     @property
     def is_turn(self) -> bool:

@@ -83,10 +83,15 @@ def check_waiting(talks: list[Talk], now: Snapshot) -> None:
 
 def is_owed(talk: Talk, now: Snapshot) -> bool:
     """Whether the last word has no answer that arrived, or a person was called and has not answered yet."""
+    return talk.is_called or len(talk.words) > count_answered(talk, now)
+
+
+def count_answered(talk: Talk, now: Snapshot) -> int:
+    """How many of the customer's words, the first ones, have an answer that arrived."""
     answered = [
         answer.covers for answer in talk.answers if answer.counts and all(has_arrived(p, now) for p in answer.parts)
     ]
-    return talk.is_called or len(talk.words) > max(answered, default=0)
+    return max(answered, default=0)
 
 
 def has_arrived(message_id: str, now: Snapshot) -> bool:
@@ -97,7 +102,7 @@ def may_be_listed(talk: Talk, now: Snapshot) -> bool:
     """Whose last word is answered may be listed while more is under way to them, or an earlier word is not done."""
     unread = [row for row in now.queue if row["lane"] == talk.lane]
     unread += [row for row in now.dead if row["lane"] == talk.lane and row["payload"]["external_id"] not in now.logged]
-    return bool(unread) or any(now.is_under_way(message) for message in now.list_outbound(talk))
+    return bool(unread or talk.unread_at_stop) or any(now.is_under_way(message) for message in now.list_outbound(talk))
 
 
 def check_calls(talk: Talk, now: Snapshot) -> None:
@@ -108,3 +113,11 @@ def check_calls(talk: Talk, now: Snapshot) -> None:
         assert ticket is not None, "nobody was told"
         assert ticket["assignee"] or ticket["team"], "nobody owns it"
         assert ticket["person_due_at"], "no time is set"
+
+
+def check_seen(now: Snapshot) -> None:
+    """Somebody owns each wait, and a time is set; where a delivery was given up, an operator has its letter."""
+    given_up = {row["lane"] for row in now.dead if row["kind"] == "deliver"}
+    for row in now.waiting:
+        is_seen = not row["is_unseen"] or f"out:{row['conversation_id']}" in given_up
+        assert is_seen, f"nobody sees them: they wait for {row['waits_for']}, owner {row['owner']}, due {row['due_at']}"

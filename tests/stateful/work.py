@@ -43,6 +43,8 @@ async def think(desk: BusyDesk, hand: Hand, luck: Luck) -> None:
         return
     is_silent = hand.turn.handler == "human" and luck.ending != "closed"
     ending = "silent" if is_silent else luck.ending
+    if hand.turn.is_suppressed and ending not in ("silent", "closed"):
+        ending = "escalated"
     await desk.commit(hand, ending, luck.parts, with_ticket=luck.has_ticket)
 
 
@@ -53,7 +55,8 @@ def give_to_vendor(desk: BusyDesk, hand: Hand, luck: Luck) -> None:
         vendor_id = desk.vendor.take(talk.channel, hand.tried)
         hand.vendor_id = vendor_id if becomes == "taken" else None
     in_doubt = "unknown" if talk.absence else "parked"
-    outcomes: dict[str, Any] = {"taken": "sent", "busy": "not_sent", "refused": "failed"}
+    outcomes: dict[str, Any] = {"taken": "sent", "busy": "not_sent", "refused": "failed", "blocked": "failed"}
+    hand.is_blocked = becomes == "blocked" and talk.is_chat
     hand.stage, hand.outcome = "ending", outcomes.get(becomes, in_doubt)
 
 

@@ -1,5 +1,6 @@
 """A desk that answers on WhatsApp, driven by hand: each step is one that a process takes."""
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -36,6 +37,7 @@ class Pictures:
 
     asked: list[str] = field(default_factory=list)
     """The addresses."""
+    slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(3))
 
     async def fetch(self, attached: Attached) -> FetchedFile:
         self.asked.append(attached.url)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
@@ -13,8 +14,9 @@ from agent.brief import Brief
 from agent.models.base import Item, ModelReply, ModelRequest
 from agent.models.scripted import ScriptedModel
 from channels.base import InboundMessage, read_payload
-from channels.twilio.media import Bounds, TwilioMedia
+from channels.twilio.media import AT_ONCE, Bounds, TwilioMedia
 from db import attachments, queue
+from db.errors import RetryLater
 from db.pool import Connection, Pool
 from tests.channels.hostile import pdf
 from tests.channels.twilio import ACCOUNT
@@ -180,6 +182,19 @@ async def test_files_that_do_not_come_in_time_are_not_waited_for(desk: Desk) -> 
     assert await desk.sql("select array_agg(error order by place) from attachments") == [None, media.TOO_LATE]
 
 
+async def test_a_picture_is_not_given_up_because_others_are_being_fetched(desk: Desk) -> None:
+    message = await desk.write("Look", desk.lay(say(200, PNG)))
+    async with AsyncExitStack() as held:
+        for _ in range(AT_ONCE):
+            await held.enter_async_context(desk.source.slots)
+        with pytest.raises(RetryLater):
+            await desk.read(message, seconds=0.05)
+    assert await desk.sql("select count(*) from attachments") == 0
+    [read] = await desk.read(message)
+    assert read.message.body == "Look\n[image]"
+    assert await desk.sql("select error from attachments") is None
+
+
 async def test_one_conversation_cannot_fill_the_disk_in_a_day(desk: Desk) -> None:
     earlier = await desk.write("Big")
     await desk.turn(ScriptedModel([reply_with(ANSWER)]))
@@ -196,6 +211,40 @@ async def test_one_conversation_cannot_fill_the_disk_in_a_day(desk: Desk) -> Non
     await desk.conn.execute("delete from attachments where size is null")
     await desk.conn.execute("update attachments set created_at = now() - interval '25 hours'")
     assert (await desk.read(message))[0].message.body == "More\n[image]"
+
+
+FULL_DAY = """
+    insert into attachments (channel, external_id, place, type, size) values ('whatsapp', $1, 0, 'video/mp4', $2)
+"""
+
+
+async def test_files_of_messages_that_no_turn_has_taken_up_count_for_the_day(desk: Desk) -> None:
+    first = await desk.write("Big", desk.lay(say(200, PNG)))
+    await desk.sql(FULL_DAY, first.external_id, media.MAX_DAY)
+    second = await desk.write("More", desk.lay(say(200, PNG)))
+    assert (await desk.read(first, second))[1].message.body == "More\n[image that could not be fetched]"
+
+
+async def test_files_that_come_at_once_fill_the_day_by_no_more_than_is_under_way(desk: Desk) -> None:
+    earlier = await desk.write("Big", desk.lay(say(200, PNG)))
+    await desk.sql(FULL_DAY, earlier.external_id, media.MAX_DAY - 1)
+    album = await desk.write("More", *(desk.lay(say(200, PNG)) for _ in range(10)))
+    await desk.read(earlier, album)
+    assert 1 <= len(desk.server.asked) <= 3
+
+
+async def test_what_one_customer_sends_keeps_no_file_from_another(desk: Desk) -> None:
+    await desk.sql(
+        """
+        with talk as (
+          insert into conversations (channel, thread_key, trust) values ('whatsapp', '+4915112345679', 3) returning id)
+        insert into messages (conversation_id, channel, direction, author, body, external_id)
+        select id, 'whatsapp', 'inbound', 'customer', 'Big', 'SM1' from talk
+        """
+    )
+    await desk.sql(FULL_DAY, "SM1", media.MAX_DAY)
+    [read] = await desk.read(await desk.write("Mine", desk.lay(say(200, PNG))))
+    assert read.message.body == "Mine\n[image]"
 
 
 async def test_where_nothing_fetches_files_they_are_told_of_by_what_they_are_called(desk: Desk) -> None:

@@ -132,6 +132,16 @@ async def test_within_the_window_no_template_is_spent(template_desk: ChatDesk) -
     assert list_sent(template_desk) == [("Here\n\nis  how.", None)]
 
 
+async def test_a_new_word_between_two_tries_saves_the_template(template_desk: ChatDesk) -> None:
+    await answer(template_desk)
+    await write_ago(template_desk, timedelta(hours=25))
+    template_desk.vendor.knobs.script = ["refuse_429"]
+    await template_desk.deliver()
+    await template_desk.write("Are you still there?")
+    await template_desk.deliver()
+    assert list_sent(template_desk) == [("Here\n\nis  how.", None)]
+
+
 async def test_what_does_not_fit_into_the_template_goes_to_a_person(template_desk: ChatDesk) -> None:
     await answer(template_desk, "Open the board and choose Export. " * 30)
     await write_ago(template_desk, timedelta(hours=25))
@@ -213,3 +223,12 @@ async def test_worker_sends_with_the_template_of_its_settings(template_desk: Cha
         channel = channels["whatsapp"]
         assert isinstance(channel, WhatsApp)
         assert channel.template_sid == TEMPLATE
+
+
+async def test_a_message_nobody_can_read_holds_up_no_reply(desk: ChatDesk) -> None:
+    await desk.write()
+    await desk.turn(reply_with("Here is how."))
+    await desk.write("more")
+    await desk.sql("update message_queue set payload = payload || '{\"sent_at\": \"nonsense\"}' where kind = 'inbound'")
+    await desk.deliver()
+    assert [one.send.body for one in desk.taken] == ["Here is how."]

@@ -59,7 +59,7 @@ async def test_a_picture_is_asked_about_and_a_second_one_goes_to_a_person(pool: 
     ticket = await conn.fetchrow("select status, escalation_reason, handoff_note from tickets")
     assert ticket is not None
     assert (ticket["status"], ticket["escalation_reason"]) == ("escalated", "no_answer")
-    assert "cannot see or hear it: image." in ticket["handoff_note"]
+    assert "cannot see or hear: image." in ticket["handoff_note"]
 
 
 async def test_thanks_with_a_picture_beside_it_are_not_closed_unseen(pool: Pool, conn: Connection) -> None:

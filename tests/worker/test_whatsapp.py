@@ -1,13 +1,15 @@
 """What whoever writes on WhatsApp may rely on: one answer, sent once, and nothing they do not want."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from uuid import uuid4
 
 import pytest
 
 from agent.models.base import Item, ModelReply, ModelRequest
 from agent.models.scripted import ScriptedModel
+from db import tickets
 from db.pool import Connection, Pool
-from tests.fakes import reply_with
+from tests.fakes import hand_over, reply_with
 from tests.worker.chat_desk import CUSTOMER, ChatDesk, open_chat_desk
 
 CANONICAL = "+5511987654321"
@@ -121,6 +123,40 @@ async def test_a_reaction_or_a_sticker_during_a_turn_voids_nothing(desk: ChatDes
     await desk.think(InterruptedModel(meanwhile, [reply_with("Here is how.")]))
     await desk.deliver()
     assert [one.send.body for one in desk.taken] == ["Here is how."]
+
+
+@pytest.mark.parametrize("kind", KEPT_ONLY)
+async def test_a_reaction_or_a_sticker_before_the_answer_is_out_leaves_nobody_waiting(
+    desk: ChatDesk, kind: str
+) -> None:
+    await desk.write()
+    await desk.turn(reply_with("Here is how."))
+    await desk.write("", **KEPT_ONLY[kind])
+    await desk.deliver()
+    assert await desk.sql("select count(*) from waiting_customers") == 0
+
+
+async def test_whose_answer_failed_has_waited_since_their_words_and_not_since_a_sticker(desk: ChatDesk) -> None:
+    await desk.write()
+    await desk.turn(reply_with("Here is how."))
+    await desk.deliver()
+    await desk.sql("update messages set created_at = created_at - interval '1 hour'")
+    await desk.write("", **KEPT_ONLY["sticker"])
+    await desk.report(desk.taken[0], "undelivered", ErrorCode="63024")
+    assert await desk.sql("select waiting_since < now() - interval '59 minutes' from waiting_customers")
+
+
+async def test_a_sticker_keeps_no_conversation_from_being_handed_back(desk: ChatDesk) -> None:
+    await desk.write()
+    await desk.turn(hand_over())
+    await desk.deliver()
+    reference = await desk.sql("select reference from tickets")
+    await tickets.add_person_message(desk.conn, reference, "Jane here.", idempotency=uuid4())
+    await desk.write("And now?")
+    await desk.deliver()
+    await desk.write("", **KEPT_ONLY["sticker"])
+    assert await desk.sql("select waiting_since is not null from conversations")
+    assert await desk.sql("select hand_back($1)", reference) == "accepted"
 
 
 async def test_whoever_says_stop_hears_that_it_was_heard_and_nothing_more(desk: ChatDesk) -> None:

@@ -69,10 +69,26 @@ async def test_a_message_that_is_not_ours_changes_nothing(desk: Desk) -> None:
 
 
 async def test_a_report_that_may_be_on_its_way_is_left_to_its_callback(desk: Desk) -> None:
+    await desk.have_sent("SM1")  # keeps the list being asked for
     await desk.have_sent("SM77", ago=timedelta(seconds=5))
     desk.twilio.send("SM77", "delivered")
     await desk.sync()
-    assert await desk.sql("select delivery from messages") == "sent"
+    assert await desk.sql("select delivery from messages where vendor_id = 'SM77'") == "sent"
+
+
+@pytest.mark.parametrize(
+    ("delivery", "ago"),
+    [("delivered", timedelta(hours=2)), ("sent", timedelta(days=4)), ("sent", timedelta(seconds=5))],
+)
+async def test_nothing_is_asked_about_ours_while_none_of_them_is_open(
+    desk: Desk, delivery: str, ago: timedelta
+) -> None:
+    await desk.have_sent("SM77", delivery, ago=ago)
+    await desk.sync()
+    assert [query for query in desk.twilio.asked if "From=" in query] == []
+    await desk.have_sent("SM1")
+    await desk.sync()
+    assert [query for query in desk.twilio.asked if "From=" in query] != []
 
 
 async def test_blocked_customer_is_sent_nothing_more(desk: Desk) -> None:

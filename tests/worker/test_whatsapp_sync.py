@@ -11,7 +11,7 @@ from agent.models.scripted import ScriptedModel
 from app.settings import read_settings
 from app.wiring import make_whatsapp_handlers
 from channels.whatsapp import open_whatsapp
-from db import queue
+from db import chats, queue
 from db.channels import load_reading
 from db.errors import RetryLater
 from db.health import list_alarms
@@ -113,12 +113,23 @@ async def test_a_message_older_than_a_day_is_given_to_a_person(desk: Desk) -> No
     assert await desk.sql("select escalation_reason from tickets") == "late"
 
 
+async def test_an_old_message_that_two_workers_read_is_given_to_a_person_once(desk: Desk) -> None:
+    old = make_payload("SM1") | {"sent_at": datetime.now(UTC) - 2 * DAY}
+    taken = [
+        await chats.store_missed(desk.conn, old, quiet=MINUTE, quiet_cap=MINUTE, late_after=DAY, prefix="TF")
+        for _ in range(2)
+    ]
+    assert taken == [True, False]
+    assert (await desk.sql("select handoff_note from tickets")).count("reached us only now") == 1
+
+
 async def test_what_was_there_before_us_is_not_ours_to_answer(desk: Desk) -> None:
     await desk.sql("update channel_configs set cursor = null where channel = 'whatsapp'")
-    desk.twilio.write("before us", age=MINUTE * 30)
+    desk.twilio.write("before us", age=MINUTE * 70)
+    desk.twilio.write("while we were set up", age=MINUTE * 30)
     for _ in range(3):
         await desk.sync()
-    assert await desk.list_bodies() == []
+    assert await desk.list_bodies() == ["while we were set up"]
     assert await desk.sql(
         "select synced_at > now() - interval '1 minute' from channel_configs where channel = 'whatsapp'"
     )
@@ -142,12 +153,12 @@ async def test_what_was_written_while_the_channel_was_off_is_taken_in_once_it_is
     assert await desk.list_bodies() == ["meanwhile"]
 
 
-async def test_after_a_longer_pause_than_a_week_the_last_week_is_read(desk: Desk) -> None:
+async def test_nothing_is_left_out_after_a_pause_of_weeks(desk: Desk) -> None:
     await desk.began(30 * DAY)
-    desk.twilio.write("nine days ago", age=9 * DAY)
-    desk.twilio.write("six days ago", age=6 * DAY)
+    desk.twilio.write("before the pause", age=31 * DAY)
+    desk.twilio.write("weeks ago", age=20 * DAY)
     await desk.sync()
-    assert await desk.list_bodies() == ["six days ago"]
+    assert await desk.list_bodies() == ["weeks ago"]
 
 
 async def test_nothing_is_passed_over_when_the_reading_ends_in_the_middle(desk: Desk) -> None:
@@ -211,6 +222,20 @@ async def test_a_missed_stop_that_was_taken_back_does_not_count(desk: Desk) -> N
     await desk.sync()
     assert not await is_suppressed(desk)
     assert await desk.sql("select count(*) from messages where kind = 'opt_out'") == 1
+
+
+async def test_a_missed_stop_is_taken_back_from_any_spelling_of_the_number(desk: Desk) -> None:
+    desk.twilio.write("STOP", age=MINUTE * 9)
+    desk.twilio.write("START", age=MINUTE * 8, sender="+551187654321")
+    await desk.sync()
+    assert not await is_suppressed(desk)
+
+
+async def test_a_missed_stop_is_not_taken_back_by_what_stands_below_a_picture(desk: Desk) -> None:
+    desk.twilio.write("STOP", age=MINUTE * 9)
+    desk.twilio.files[desk.twilio.write("START", age=MINUTE * 8, num_media="1")] = [("ME1", "image/jpeg")]
+    await desk.sync()
+    assert await is_suppressed(desk)
 
 
 async def test_a_missed_start_does_not_undo_a_later_stop(desk: Desk) -> None:

@@ -24,12 +24,11 @@ from worker.jobs.upkeep import Upkeep
 log = logging.getLogger(__name__)
 
 CHANNEL = "whatsapp"
-GRACE = timedelta(seconds=60)
-"""A webhook may still be on its way for so long."""
+GRACE = timedelta(seconds=30)
+"""A webhook may still be on its way for so long: Twilio gives it 15 s."""
 OVERLAP = timedelta(hours=1)
-"""How much further back than the last reading each begins: Twilio's list lags, and clocks differ."""
-FARTHEST = timedelta(days=7)
-"""How far back it begins at most."""
+"""How much further back than the last reading each begins, and the first of all than its own time: Twilio's list lags,
+clocks differ, and who writes while a desk is set up is a customer too."""
 OPEN_FOR = timedelta(days=3)
 """How long the fate of a message of ours is asked for."""
 CLOCK_SKEW = timedelta(minutes=1)
@@ -70,10 +69,7 @@ class WhatsAppSync(Upkeep):
             reading = await channels.load_reading(conn, CHANNEL)
         if not reading.is_on:  # what is written meanwhile is taken in once it is on again
             return
-        since = reading.reached or began_at  # what was there before us is not ours to answer
-        if since < began_at - FARTHEST:
-            log.error("messages older than a week are not read", extra={"reached": since.isoformat()})
-            since = began_at - FARTHEST
+        since = reading.reached or began_at - OVERLAP  # what was there before us is not ours to answer
         await self.take_in_missed(reading, since, began_at - GRACE)
         await self.follow_sent()
         async with acquire(self.pool) as conn:
@@ -164,7 +160,7 @@ class WhatsAppSync(Upkeep):
         async with acquire(self.pool) as conn:
             fates = await reconciling.list_fates(conn, CHANNEL, [one.vendor_id for one in page], grace=GRACE)
             for one in page:
-                if one.status is None or not is_further(one.status, fates.get(one.vendor_id)):
+                if not is_further(one.status, fates.get(one.vendor_id)):
                     continue
                 await deliveries.record_status(
                     conn,
