@@ -9,9 +9,9 @@ $$;
 comment on function last_heard(conversations) is 'When the customer last wrote, also what no turn has taken up yet. A reaction is no word.';
 
 create or replace function free_until(talk conversations) returns timestamptz language sql stable as $$
-  select case when g.reply_window is not null then last_heard(talk) + g.reply_window end from channel_configs g where g.channel = talk.channel
+  select case when g.reply_window is not null then coalesce(last_heard(talk) + g.reply_window, talk.created_at) end from channel_configs g where g.channel = talk.channel
 $$;
-comment on function free_until(conversations) is 'Until when the customer may be written to freely; null: for ever.';
+comment on function free_until(conversations) is 'Until when the customer may be written to freely; null: for ever; where they never wrote a word, the time is over from the beginning.';
 
 create or replace function suppressed_since(talk conversations) returns timestamptz language sql stable as $$
   select min(i.suppressed_at) from customer_identifiers i

@@ -50,3 +50,8 @@ async def test_the_ticket_says_that_nothing_is_sent_after_stop(database_url: str
     lifted = await read_page(database_url, conn)
     assert "only until" in lifted
     assert "<textarea" in lifted
+
+
+async def test_the_ticket_of_whoever_only_reacted_can_be_opened(database_url: str, conn: Connection) -> None:
+    await keep_aside(conn, say("SM1", "[reaction]"), kind="reaction")
+    assert "Reachable" in await read_page(database_url, conn)

@@ -53,8 +53,8 @@ class Talk:
     """What was written before they last wrote STOP: nobody is owed it any more."""
     unread_at_stop: set[str] = field(default_factory=set)
     """Words that no turn had taken up when they wrote STOP: a person may see to them, and nobody has to."""
-    unheard_for: timedelta = timedelta(0)
-    """How long ago they last wrote something that is no reaction."""
+    unheard_for: timedelta = timedelta(days=36_500)
+    """How long ago they last wrote something that is no reaction; so long means never."""
 
     @property
     def lane(self) -> str:

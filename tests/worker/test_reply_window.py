@@ -232,3 +232,12 @@ async def test_a_message_nobody_can_read_holds_up_no_reply(desk: ChatDesk) -> No
     await desk.sql("update message_queue set payload = payload || '{\"sent_at\": \"nonsense\"}' where kind = 'inbound'")
     await desk.deliver()
     assert [one.send.body for one in desk.taken] == ["Here is how."]
+
+
+async def test_whoever_only_reacted_is_not_written_to_freely(desk: ChatDesk) -> None:
+    await desk.write("👍", MessageType="reaction")
+    reference = await desk.sql("select call_person(id, 'late', '', 'TF') from conversations")
+    await tickets.add_person_message(desk.conn, reference, "Hello, can we help?", idempotency=uuid4())
+    await desk.deliver()
+    assert desk.taken == []
+    assert await desk.sql("select is_late from messages where author = 'person'")
