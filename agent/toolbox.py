@@ -215,7 +215,7 @@ class Toolbox:
         why = brief.assessment.priority_why or args.reason_code
         effects: list[Effect] = []
         if filed is None:
-            subject = brief.subject or brief.burst[-1].text[:120]
+            subject = brief.subject or " ".join((brief.words.strip() or brief.burst[-1].text).split())[:120]
             effects.append(CreateTicket(route.reference, subject, args.category, priority, why, args.handoff_note))
         reasons = [escalation.reason for escalation in brief.assessment.escalations]
         effects.append(

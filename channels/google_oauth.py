@@ -12,6 +12,7 @@ from urllib.parse import urlencode
 
 import httpx2
 
+from channels.answers import read_object
 from channels.base import ChannelOff, NotSent
 from db.errors import DeskError
 
@@ -177,12 +178,3 @@ def explain_renewal(status: int, word: object) -> NotSent:
     if str(word) in UNKNOWN_CLIENT:
         return GrantExpired(CHECK_CLIENT, delay=LONG_PAUSE)
     return NotSent(f"Google gives no token: status {status}", delay=PAUSE)
-
-
-def read_object(answer: httpx2.Response) -> dict[str, Any]:
-    """The JSON object of an answer; an empty one for anything else, such as a proxy's page."""
-    try:
-        content = answer.json()
-    except ValueError:
-        return {}
-    return content if isinstance(content, dict) else {}

@@ -9,11 +9,12 @@ from uuid import UUID
 
 import httpx2
 
+from channels.answers import read_object
 from channels.base import Blocked, ChannelOff, KeepDraft, NotSent, OutgoingMessage, Refused
 from channels.phone_numbers import list_spellings
 from channels.splitting import measure, split_for
 from channels.twilio.account import PREFIX, WhatsAppAccount
-from channels.twilio.api import PAGE, read_object, read_pause, read_time
+from channels.twilio.api import PAGE, read_pause, read_time
 from channels.twilio.codes import CODES, PAUSE, Follows, explain_code, pause_after, what_follows
 from db.errors import DeskError, RetryLater
 

@@ -109,6 +109,17 @@ async def claim_one(pool: Pool, *, worker: str = "w", lease: timedelta = timedel
     return lane
 
 
+async def claim_now(conn: Connection, like: str) -> ClaimedLane:
+    """The lane whose name begins so, whenever it is due and whoever had it; the others are given back."""
+    await conn.execute("update lanes set run_at = now(), lease_until = lease_until - interval '1 hour'")
+    lanes = await queue.claim_lanes(conn, worker="w", lanes=9, messages=20, lease=timedelta(minutes=1))
+    for lane in lanes:
+        if not lane.lane.startswith(like):
+            await queue.release_lane(conn, lane)
+    [wanted] = [lane for lane in lanes if lane.lane.startswith(like)]
+    return wanted
+
+
 async def list_replies(conn: Connection, reference: str) -> list[str]:
     """What the customer was told, oldest first."""
     rows = await conn.fetch(

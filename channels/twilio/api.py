@@ -9,6 +9,7 @@ from urllib.parse import urlencode, urlsplit
 
 import httpx2
 
+from channels.answers import read_object
 from channels.twilio.codes import PAUSE
 from db.errors import DeskError, NotFound, PermanentFailure, RetryLater
 
@@ -78,15 +79,6 @@ def find_next_page(content: Mapping[str, Any]) -> str | None:
     meta = content.get("meta")
     following = content.get("next_page_uri") or (meta.get("next_page_url") if isinstance(meta, dict) else None)
     return following if isinstance(following, str) and following else None
-
-
-def read_object(answer: httpx2.Response) -> dict[str, Any]:
-    """The JSON object of an answer; an empty one for anything else, such as a proxy's page."""
-    try:
-        content = answer.json()
-    except ValueError:
-        return {}
-    return content if isinstance(content, dict) else {}
 
 
 def read_pause(answer: httpx2.Response, usual: timedelta = PAUSE) -> timedelta:

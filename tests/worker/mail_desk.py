@@ -14,7 +14,7 @@ from db import queue
 from db.errors import RetryLater
 from db.pool import Connection, Pool
 from db.queue import ClaimedLane
-from tests.fakes import make_runner
+from tests.fakes import claim_now, make_runner
 from tests.stand_ins.gmail import Gmail, StoredMail
 from worker.completer import Completer
 from worker.deliver import Deliver
@@ -64,13 +64,7 @@ class MailDesk:
         await self.syncing.run(await self.claim("job:gmail_sync"))
 
     async def claim(self, like: str) -> ClaimedLane:
-        await self.conn.execute("update lanes set run_at = now(), lease_until = lease_until - interval '1 hour'")
-        lanes = await queue.claim_lanes(self.conn, worker="w", lanes=9, messages=20, lease=timedelta(minutes=1))
-        for lane in lanes:
-            if not lane.lane.startswith(like):
-                await queue.release_lane(self.conn, lane)
-        [wanted] = [lane for lane in lanes if lane.lane.startswith(like)]
-        return wanted
+        return await claim_now(self.conn, like)
 
     async def turn(self, *replies: list[Item]) -> None:
         """The agent answers what waits."""

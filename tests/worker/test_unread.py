@@ -7,7 +7,7 @@ from agent.models.scripted import ScriptedModel
 from agent.phrases import say
 from db import queue
 from db.pool import Connection, Pool
-from tests.fakes import claim_one, make_runner, reply_with
+from tests.fakes import claim_one, hand_over, make_runner, reply_with
 
 NUMBER = "+4915112345678"
 
@@ -67,3 +67,9 @@ async def test_thanks_with_a_picture_beside_it_are_not_closed_unseen(pool: Pool,
     await answer(pool, "Hello, we are.")
     await write(conn, "Thanks!", "image")
     assert len((await answer(pool, "You are welcome. What does the picture show?")).requests) == 1
+
+
+async def test_a_ticket_is_named_by_what_the_customer_wrote_and_not_by_a_mark(pool: Pool, conn: Connection) -> None:
+    await write(conn, "I was charged twice,\nI want a refund", "image")
+    await make_runner(pool, ScriptedModel([hand_over()])).run(await claim_one(pool))
+    assert await conn.fetchval("select subject from tickets") == "I was charged twice, I want a refund"
