@@ -9,18 +9,11 @@ from pathlib import Path
 
 from agent.brief import Assessment, Category, Escalation, Sentiment, Trend
 from agent.classify import Classifier, Guess
+from agent.embeddings import Embedder, EmbeddingUnavailable
+from agent.features import MAX_CHARS
 from agent.language import detect_language, find_language
-from agent.policy import (
-    REASONS,
-    choose_languages,
-    compile_any,
-    find_escalations,
-    is_information_question,
-    join_lines,
-    make_escalation,
-)
-from agent.routing import route_message
-from agent.sentiment import label_score, score_sentiment
+from agent.policy import REASONS, choose_languages, compile_any, find_escalations, join_lines, make_escalation
+from agent.sentiment import blend_mood, score_sentiment
 from agent.words import WORD, fold, list_words
 
 PRIORITIES = {
@@ -36,9 +29,6 @@ PRIORITIES = {
     "account_deletion": 7,
     "human_wanted": 7,
 }
-MOODS = {"safety": -2.0, "security": -1.2, "outage": -1.6, "data_loss": -1.6, "anger": -1.2, "churn_risk": -1.2,
-         "repeated_failure": -1.0}  # fmt: skip
-"""How much a reason weighs in the score where the words alone say little: "two logins from abroad" is no good news."""
 BASE_PRIORITY: dict[Category, int] = {
     "billing": 5,
     "technical": 5,
@@ -48,34 +38,60 @@ BASE_PRIORITY: dict[Category, int] = {
     "feedback": 2,
     "general": 3,
 }
-LIKELY_SHARE, LIKELY_NEAREST = 0.72, 0.42
-"""How much of the nearest examples' likeness must speak for a reason, and how near the nearest must be."""
+HINT_WEIGHT = 0.25
+"""What the customer chose on a form counts as much as a quarter of certainty."""
 ANGER_SCORE, BAD_SCORE = -0.6, -0.4
 TREND_STEP = 0.25
-CLOSING_WORDS, GREETING_WORDS = 14, 6
+CLOSING_WORDS, GREETING_WORDS, CONTINUED_WORDS = 14, 6, 12
 
 
 class Assessor:
-    """Judges bursts with the rules and the examples it was built with; keeps nothing between two of them."""
+    """Judges bursts with the rules and the examples it was given; keeps nothing between two of them."""
 
-    def __init__(self, classifier: Classifier) -> None:
-        self.classifier = classifier
+    def __init__(self, classifier: Classifier, embedder: Embedder | None = None) -> None:
+        self.use(classifier, embedder)
+
+    def use(self, classifier: Classifier, embedder: Embedder | None, words: Classifier | None = None) -> None:
+        """Judge by this classifier from now on.
+
+        embedder: of the model its examples have vectors of. words: a classifier by words alone, for single sentences,
+        which get no vector; None where the first one is that.
+        """
+        self.classifier, self.embedder = classifier, embedder
+        self.words = words or classifier
+
+    async def find_vector(self, burst: Sequence[str]) -> list[float] | None:
+        """The vector of a burst for `assess`; None where the examples have none, or the model fails."""
+        if self.embedder is None or self.classifier.vectors is None:
+            return None
+        try:
+            return (await self.embedder.embed(["\n".join(burst)[:MAX_CHARS]]))[0]
+        except EmbeddingUnavailable:
+            return None
 
     def assess(
-        self, burst: Sequence[str], *, previous: Sequence[str], language: str | None, category_hint: str | None
+        self,
+        burst: Sequence[str],
+        *,
+        previous: Sequence[str],
+        language: str | None,
+        category_hint: str | None,
+        vector: Sequence[float] | None = None,
     ) -> Assessment:
         """What the messages in `burst` are about.
 
         previous: the customer's earlier messages of the conversation, newest last. language: the conversation's, None
-        when this is its beginning. category_hint: what the customer chose on a form.
+        when this is its beginning. category_hint: what the customer chose on a form. vector: of the burst, where there
+        is a local embedding model.
         """
         text = "\n".join(burst)
         spoken = detect_language(text, language) if language else find_language(text) or "en"
-        mood = score_sentiment(text, spoken)
-        guess = self.classifier.classify(text)
+        words = score_sentiment(text, spoken)
+        guess = self.classifier.classify(text, vector)
+        mood = blend_mood(words, guess.moods, is_angry=guess.is_angry)
         escalations = self.find_reasons(text, spoken, previous, mood, guess)
-        mood = darken(mood, escalations)
-        category, margin = route_message(text, spoken, guess, escalations, category_hint)
+        about = self.classifier.classify(f"{previous[-1]}\n{text}") if is_continued(text, previous, guess) else guess
+        category, margin = choose_category(about, category_hint)
         priority, why = judge_priority(category, mood, escalations)
         return Assessment(
             language=spoken,
@@ -84,36 +100,62 @@ class Assessor:
             priority=priority,
             priority_why=why,
             sentiment=mood,
-            trend=find_trend(mood, previous, spoken),
+            trend=find_trend(words, previous, spoken),
             escalations=escalations,
-            is_closing=not escalations and is_closing(text, spoken, mood),
+            is_closing=not escalations and is_closing(text, spoken, words),
             is_greeting=not escalations and is_greeting(text, spoken),
         )
 
     def find_reasons(
         self, text: str, language: str, previous: Sequence[str], mood: Sentiment, guess: Guess
     ) -> tuple[Escalation, ...]:
-        """Rules, then the mood, the failed tries and the nearest examples; gravest first, no doubles."""
-        found = {escalation.reason: escalation for escalation in find_escalations(text, language)}
+        """Rules, then the mood, the failed tries and what the examples say; gravest first, no doubles."""
+        rules = find_escalations(text, language)
+        kept = [one for one in rules if not self.is_overruled(one, guess)]
+        found = {one.reason: one if guess.is_certain else doubt(one) for one in kept}
         if is_fury(mood, previous, language):
             found.setdefault("anger", make_escalation("anger", f"mood {mood.score:+.2f}"))
         if count_failed_tries([*previous, text], language) >= 2 and says_it_failed(text, language):
             found.setdefault("repeated_failure", make_escalation("repeated_failure", "two tries did not help"))
-        if not found and not is_information_question(text, language):
-            found.update(find_likely(guess))
+        if guess.must_see > 0:
+            # What is only learnt is never `must`: a model may still answer where the examples were wrong.
+            leaning = make_escalation(guess.reason, name_example(guess), must=False)
+            found.setdefault(guess.reason, replace(leaning, is_doubtful=not guess.is_certain))
         return tuple(found[reason] for reason in REASONS if reason in found)
 
+    def is_overruled(self, escalation: Escalation, guess: Guess) -> bool:
+        """Whether the examples are sure that a rule was misled.
 
-def find_likely(guess: Guess) -> dict[str, Escalation]:
-    """Reasons that nearly all of the nearest examples share; never `must`, no rule has spoken."""
-    if not guess.nearest or guess.nearest[0].similarity < LIKELY_NEAREST:
-        return {}
-    example = guess.nearest[0].example
-    return {
-        reason: make_escalation(reason, f"like: {example.text[:60]}", must=False)
-        for reason, share in guess.reasons[:1]
-        if share >= LIKELY_SHARE and reason in REASONS and reason in example.reasons
-    }
+        Where a person must see it, they must be sure of each sentence that the rule named as well, so that no kind
+        word around "delete my account" hides it; and threats to life are nobody's to weigh.
+        """
+        if escalation.reason == "safety" or not guess.is_harmless:
+            return False
+        return not escalation.must or all(self.words.classify(line).is_harmless for line in escalation.said)
+
+
+def doubt(escalation: Escalation) -> Escalation:
+    """What a rule found, as far as it holds by itself: a mere topic, or a reason to consider, leans to a person."""
+    is_doubtful = not (escalation.must and escalation.said)
+    return replace(escalation, must=escalation.must and not is_doubtful, is_doubtful=is_doubtful)
+
+
+def name_example(guess: Guess) -> str:
+    """The example that spoke most for handing over, for the ledger."""
+    return f'like: "{guess.nearest[0].example.text[:80]}"' if guess.nearest else "like many examples"
+
+
+def choose_category(guess: Guess, hint: str | None) -> tuple[Category, float]:
+    """The queue and how far it is ahead, 0 to 1."""
+    votes = {category: score + HINT_WEIGHT * (category == hint) for category, score in guess.categories.items()}
+    ranked = sorted(votes.items(), key=lambda pair: -pair[1])
+    (best, first), (_, second) = ranked[0], ranked[1]
+    return best, round(max(0.0, min(1.0, first - second)), 3)
+
+
+def is_continued(text: str, previous: Sequence[str], guess: Guess) -> bool:
+    """Whether a message says too little to have a queue of its own: "and on Pro?" is about what was asked before."""
+    return bool(previous) and guess.must_see <= 0 and len(list_words(text)) <= CONTINUED_WORDS
 
 
 def is_fury(mood: Sentiment, previous: Sequence[str], language: str) -> bool:
@@ -123,22 +165,13 @@ def is_fury(mood: Sentiment, previous: Sequence[str], language: str) -> bool:
     return mood.score <= BAD_SCORE and earlier <= ANGER_SCORE
 
 
-def darken(mood: Sentiment, escalations: tuple[Escalation, ...]) -> Sentiment:
-    """A mood that takes the facts into account, at most as far as "negative"."""
-    weight = min((MOODS.get(escalation.reason, 0.0) for escalation in escalations), default=0.0)
-    if weight == 0.0 or mood.score <= -0.35:
-        return mood
-    score = round(max(-0.5, (mood.score if mood.score < 0 else 0.0) + weight / 4), 3)
-    return replace(mood, score=score, label=label_score(score, 0))
-
-
 def judge_priority(category: Category, mood: Sentiment, escalations: tuple[Escalation, ...]) -> tuple[int, str]:
     """1 to 10, and why in words: the gravest reason sets it, each further one and a bad mood raise it."""
     priority, why = BASE_PRIORITY[category], [f"{category} question"]
     if escalations:
         ranked = sorted(escalations, key=lambda escalation: -PRIORITIES[escalation.reason])
         priority = max(priority, PRIORITIES[ranked[0].reason])
-        why = [escalation.reason.replace("_", " ") for escalation in ranked]
+        why = [f"{escalation.reason.replace('_', ' ')} ({escalation.matched})" for escalation in ranked]
         priority += len(ranked) > 1
     if mood.label in ("negative", "angry") and priority < 8:
         priority += 1

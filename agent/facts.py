@@ -4,17 +4,26 @@ import re
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import pairwise, zip_longest
 from pathlib import Path
 
-from agent.words import fold
+from agent.words import CJK, fold
 
 SOURCE = tomllib.loads((Path(__file__).parent / "fact_words.toml").read_text(encoding="utf-8"))
 UNITS: dict[str, str] = {fold(word): unit for unit, words in SOURCE["units"].items() for word in words.split()}
 NUMBER_WORDS: dict[str, str] = {
     fold(word): value for value, words in SOURCE["numbers"].items() for word in words.split()
 }
+WEEKDAYS = {fold(word): day for day, words in SOURCE["weekdays"].items() for word in words.split()}
+PERIODS: frozenset[str] = frozenset(("second", "minute", "hour", "day", "week", "month", "year"))
+CURRENCIES = frozenset(("dollar", "euro", "pound"))
 MONTHS = {fold(word): int(month) for month, words in SOURCE["months"].items() for word in words.split()}
+RATE_WORDS: dict[str, str] = {fold(word): unit for unit, words in SOURCE["rates"].items() for word in words.split()}
+RATE_AFTER = re.compile(r"\s[^\W\d_]+(?:\s[^\W\d_]+)?\s(?:per|a|an|each|pro|je|par|por|al|by)\s([^\W\d_]+)")
+BOUNDS: dict[str, re.Pattern[str]] = {
+    name: re.compile(rf"(?:^|\W)(?:{'|'.join(re.escape(fold(words)) for words in phrases)})[^\w]{{1,3}}$")
+    for name, phrases in SOURCE["bounds"].items()
+}
 NOT_PLANS = frozenset(SOURCE["plans"]["not_names"].split())
 LINK = re.compile(r"https?://[^\s<>\"')\]]+|\bwww\.[^\s<>\"')\]]+", re.IGNORECASE)
 EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
@@ -26,8 +35,15 @@ BARE_HOST = re.compile(rf"\b(?:[a-z0-9-]+\.)+(?:{TOP_DOMAINS})\b(?:/[^\s<>\"')\]
 LIST_MARK = re.compile(r"^\s*(?:\d{1,2}[.)]|[-*•])\s+", re.MULTILINE)
 CITATION = re.compile(r"\[?\bK\d{1,2}\b\]?")
 NUMBER = re.compile(r"\d+(?:[.,:'\u00a0\u202f]\d+|(?<=\d) \d{3}(?!\d))*")
+ONE = re.compile(r"\b(?:an?|one|eine[rnm]?|une?|un[ao]?|um|uma|een) ([^\W\d_]{3,9})\b")
+LASTING = re.compile(
+    r"\b(?:within|for|up to|after|innerhalb|binnen|nach|fur|pendant|apres|jusqu'a|durante|hasta|dopo|entro|na) $"
+)
+CAPPED = re.compile(
+    r" (?:at most|at the most|or less|maximum|hochstens|au plus|au maximum|como maximo|no maximo|al massimo)\b"
+)
 DIGIT_GROUPS = re.compile(r"\d{1,3}(?:[., '\u00a0\u202f]\d{3})+")
-UNIT_AFTER = re.compile(r"[\s-]{0,2}(?:(?:business|working|more|full)\s)?([^\W\d_]+(?:\.m\.)?|[%$€£])")
+UNIT_AFTER = re.compile(r"[\s-]{0,2}(?:(?:business|working|more|full|us)[\s-])?([^\W\d_]+(?:\.m\.)?|[%$€£])")
 UNIT_BEFORE = re.compile(r"([$€£]|\b(?:usd|eur|gbp))\s?$")
 DAY_MONTH = re.compile(r"\b(\d{1,2})(?:st|nd|rd|th|\.|er|º)?(?: de| di)? ([^\W\d_]{3,10})\b")
 MONTH_DAY = re.compile(r"\b([^\W\d_]{3,10})\.? (\d{1,2})(?:st|nd|rd|th)?\b")
@@ -60,7 +76,7 @@ def list_facts(text: str) -> list[Fact]:
     facts = [Fact("link", normalise_link(link), "", link) for link in list_links(text)]
     facts += [Fact("email", fold(email), "", email) for email in EMAIL.findall(text)]
     rest = BARE_HOST.sub(" ", LINK.sub(" ", EMAIL.sub(" ", text)))
-    return [*facts, *list_dates(rest), *list_numbers(rest), *list_names(rest)]
+    return [*facts, *list_dates(rest), *list_numbers(rest), *list_single(rest), *list_names(rest)]
 
 
 def list_links(text: str) -> list[str]:
@@ -80,15 +96,86 @@ def host_of(link: str) -> str:
     return authority.rsplit("@", 1)[-1].split(":")[0].removeprefix("www.")
 
 
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A number and where it stands."""
+
+    start: int
+    end: int
+    fact: Fact
+
+
+def list_hosts(text: str) -> list[tuple[str, str]]:
+    """Each link and e-mail address of a text as written, with its host."""
+    links = [(link, host_of(link)) for link in list_links(text)]
+    return links + [(email, email.rsplit("@", 1)[-1].casefold()) for email in EMAIL.findall(text)]
+
+
 def list_numbers(text: str) -> Iterator[Fact]:
-    """Numbers with the unit beside them; written-out ones too where a unit makes them a fact."""
-    text = fold(CITATION.sub(" ", LIST_MARK.sub(" ", text)))
+    """Numbers with the unit beside them; written-out ones too where a unit makes them a fact. Prices also with their
+    period, and limits with their direction."""
+    bare = CITATION.sub(" ", LIST_MARK.sub(" ", text))
+    placed = locate_numbers(bare)
+    for number, after in zip_longest(placed, placed[1:]):
+        fact = number.fact
+        yield fact
+        rest = bare[number.end : after.start if after else len(bare)]
+        period = find_period(rest) if fact.unit in CURRENCIES else find_rate(rest)
+        if period:
+            yield Fact("rate", f"{fact.value} {fact.unit}".strip(), period, f"{fact.written} a {period}")
+        bound = find_bound(fold(bare[max(0, number.start - 24) : number.start]))
+        if bound:
+            yield Fact("bound", f"{fact.value} {fact.unit}", bound, f"{bound} {fact.written}")
+
+
+def locate_numbers(text: str) -> list[Placed]:
+    """The numbers of a text in order, as digits or, before a unit, as words."""
+    placed = []
     for match in NUMBER.finditer(text):
-        unit = find_unit(text, match.start(), match.end())
-        yield Fact("number", normalise_number(match.group()), unit, match.group())
+        unit = find_unit(text[max(0, match.start() - 6) : match.start()], text[match.end() : match.end() + 30])
+        fact = Fact("number", normalise_number(match.group()), unit, match.group())
+        placed.append(Placed(match.start(), match.end(), fact))
     for match in re.finditer(r"[^\W\d_]+", text):
-        if match.group() in NUMBER_WORDS and (unit := find_unit(text, match.start(), match.end())):
-            yield Fact("number", NUMBER_WORDS[match.group()], unit, match.group())
+        value = NUMBER_WORDS.get(fold(match.group()))
+        unit = find_unit("", text[match.end() : match.end() + 30]) if value else ""
+        if value and unit not in ("", "any"):
+            placed.append(Placed(match.start(), match.end(), Fact("number", value, unit, match.group())))
+    return sorted(placed, key=lambda number: number.start)
+
+
+def list_single(text: str, *, is_loose: bool = False) -> Iterator[Fact]:
+    """Times of one: "within an hour", "a minute at most". Loosely also those of which nothing says that they last."""
+    folded = fold(text)
+    for match in ONE.finditer(folded):
+        unit = UNITS.get(match.group(1), "")
+        before = folded[max(0, match.start() - 24) : match.start()]
+        lasts = is_loose or LASTING.search(before) or CAPPED.match(folded, match.end())
+        if unit in PERIODS and lasts:
+            yield Fact("number", "1", unit, match.group())
+
+
+def find_period(after: str) -> str:
+    """What a price is for: the first month, year, day named within a few words after it; "" when none is."""
+    for word in re.findall(r"[^\W\d_]+", fold(re.split(r"[.;!?\n]", after[:50])[0])):
+        unit: str = UNITS.get(word, RATE_WORDS.get(word, ""))
+        if unit in PERIODS:
+            return unit
+    return ""
+
+
+def find_rate(after: str) -> str:
+    """What a count is for: "minute" in "600 requests per minute"; "" when nothing is."""
+    match = RATE_AFTER.match(fold(after))
+    unit = UNITS.get(match.group(1), "") if match else ""
+    return unit if unit in PERIODS else ""
+
+
+def find_bound(folded_before: str) -> str:
+    """Whether a number is said to be the most or the least; folded_before: what stands before it."""
+    for name, pattern in BOUNDS.items():
+        if pattern.search(folded_before):
+            return name
+    return ""
 
 
 def normalise_number(written: str) -> str:
@@ -103,13 +190,21 @@ def normalise_number(written: str) -> str:
     return (whole.lstrip("0") or "0") + (f".{fraction}" if fraction else "")
 
 
-def find_unit(folded: str, start: int, end: int) -> str:
-    """The unit right after a number, or the currency right before it; "" when there is none."""
-    after = UNIT_AFTER.match(folded[end : end + 30])
-    if after and after.group(1) in UNITS:
-        return UNITS[after.group(1)]
-    before = UNIT_BEFORE.search(folded[max(0, start - 5) : start])
-    return UNITS[before.group(1)] if before else ""
+def find_unit(before: str, after: str) -> str:
+    """The unit right after a number, or the currency right before it; "" before another word, "any" before none."""
+    found = UNIT_AFTER.match(fold(after))
+    for word in list_beginnings(found.group(1)) if found else ():
+        if word in UNITS:
+            return UNITS[word]
+    money = UNIT_BEFORE.search(fold(before))
+    if money:
+        return UNITS[money.group(1)]
+    return "" if found else "any"
+
+
+def list_beginnings(word: str) -> list[str]:
+    """A word, and where words are glued together (Chinese, Japanese) its first characters too, longest first."""
+    return [word, *(word[:length] for length in (3, 2, 1))] if CJK.match(word) else [word]
 
 
 def list_dates(text: str) -> Iterator[Fact]:
@@ -123,6 +218,9 @@ def list_dates(text: str) -> Iterator[Fact]:
             yield Fact("date", f"{MONTHS[match.group(1)]}-{int(match.group(2))}", "", match.group())
     for match in ISO_DAY.finditer(folded):
         yield Fact("date", f"{int(match.group(1))}-{int(match.group(2))}", "", match.group())
+    for word in re.findall(r"[^\W\d_]+", folded):
+        if word in WEEKDAYS:
+            yield Fact("weekday", WEEKDAYS[word], "", word)
 
 
 def list_names(text: str) -> Iterator[Fact]:

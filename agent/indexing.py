@@ -1,12 +1,14 @@
 """Articles into the knowledge base: text in, passages and vectors out."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from agent.articles import ArticleError, list_surfaces
-from agent.embeddings import Embedder
+from agent.embeddings import ENGLISH_MODELS, Embedder
+from agent.glossary import put_in_english
 from agent.text import search_words
+from agent.word_vectors import NAME, find_word_vectors
 from db import embeddings, knowledge
 from db.embeddings import Surface
 from db.knowledge import CircularSupersedes, NewArticle
@@ -28,12 +30,12 @@ class Imported:
 
 
 async def import_article(conn: Connection, article: NewArticle) -> Imported:
-    """Make this the live version of its slug, with its passages found by their words from the commit on.
+    """Make this the live version of its slug, found by its words, and what they mean, from the commit on.
 
-    Its vectors are made by index_article; those of unchanged words are kept. Raises ArticleError.
+    The vectors of a model are made by index_article; those of unchanged words are kept. Raises ArticleError.
     """
     async with conn.transaction():
-        await knowledge.lock_slug(conn, article.slug)
+        await knowledge.lock_articles(conn)
         live = await knowledge.find_live(conn, article.slug)
         if live is not None and live.content_hash == article.content_hash:
             passages = await knowledge.list_passages(conn, live.id)
@@ -45,6 +47,7 @@ async def import_article(conn: Connection, article: NewArticle) -> Imported:
         if article.visibility == "public":
             parts = [(passage.heading, passage.text) for passage in article.passages]
             await embeddings.reuse_vectors(conn, stored.id, list_surfaces(article.title, article.questions, parts))
+            await add_word_vectors(conn, stored.id)
         await knowledge.drop_index_entries(conn, article.slug)
         try:
             await knowledge.mark_superseded(conn, [slug for slug in touched if slug])
@@ -52,6 +55,22 @@ async def import_article(conn: Connection, article: NewArticle) -> Imported:
             raise ArticleError(article.slug, "supersedes", str(error)) from error
     status: Literal["new", "changed"] = "changed" if live is not None else "new"
     return Imported(status, article.slug, stored.id, stored.version, len(article.passages))
+
+
+async def add_word_vectors(conn: Connection, article_id: int) -> None:
+    """Vectors from the table that comes with the program, for an article; the first time, for all that are there."""
+    table = find_word_vectors()
+    if table is None:
+        return
+    waiting = [article_id]
+    if not await embeddings.has_model(conn, NAME):
+        await embeddings.start_model(conn, NAME, table.dimensions)
+        waiting = await embeddings.list_unindexed(conn, NAME)
+    for waiting_id in waiting:
+        missing = await list_missing(conn, NAME, waiting_id)
+        made = [(surface, vector) for surface in missing if (vector := table.embed(surface.text)) is not None]
+        surfaces, vectors = [surface for surface, _ in made], [vector for _, vector in made]
+        await embeddings.add_vectors(conn, waiting_id, NAME, surfaces, vectors)
 
 
 async def index_article(pool: Pool, embedder: Embedder, article_id: int) -> int:
@@ -72,13 +91,17 @@ async def index_article(pool: Pool, embedder: Embedder, article_id: int) -> int:
 
 
 async def list_missing(conn: Connection, model: str, article_id: int) -> list[Surface]:
+    """What has no vector of this model yet, as the model can take it."""
     source = await embeddings.find_index_source(conn, article_id)
     if source is None:
         return []
     surfaces = list_surfaces(source.title, source.questions, source.passages)
     await embeddings.reuse_vectors(conn, article_id, surfaces)
     there = await embeddings.list_embedded(conn, article_id, model)
-    return [surface for surface in surfaces if surface.content_hash not in there]
+    missing = [surface for surface in surfaces if surface.content_hash not in there]
+    if model != NAME and model not in ENGLISH_MODELS:
+        return missing
+    return [replace(surface, text=put_in_english(surface.text, source.language).english) for surface in missing]
 
 
 async def embed_once(embedder: Embedder, surfaces: Sequence[Surface]) -> list[list[float]]:

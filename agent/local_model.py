@@ -43,15 +43,19 @@ class LocalModel:
 
     def embed(self, texts: Sequence[str]) -> list[list[float]]:
         """One unit vector of 384 floats per text. The texts go through the dense layers together."""
-        tokens = [encoding.ids for encoding in self.tokenizer.encode_batch(list(texts))]
+        unit = self.embed_ids([encoding.ids for encoding in self.tokenizer.encode_batch(list(texts))])
+        unit /= np.linalg.norm(unit, axis=1, keepdims=True)
+        vectors: list[list[float]] = unit.tolist()
+        return vectors
+
+    def embed_ids(self, tokens: Sequence[Sequence[int]]) -> Matrix:
+        """The mean of the last layer for each list of token ids: (texts, 384), not yet of unit length."""
         ends = np.cumsum([len(ids) for ids in tokens])
         spans = [slice(int(end) - len(ids), int(end)) for ids, end in zip(tokens, ends, strict=True)]
         hidden = self.embed_tokens(tokens)
         for layer in range(LAYERS):
             hidden = self.run_layer(f"encoder.layer.{layer}.", hidden, spans)
-        means = np.stack([hidden[span].mean(axis=0) for span in spans])
-        unit: Matrix = means / np.linalg.norm(means, axis=1, keepdims=True)
-        return [[float(number) for number in row] for row in unit]
+        return np.stack([hidden[span].mean(axis=0) for span in spans])
 
     def embed_tokens(self, tokens: Sequence[Sequence[int]]) -> Matrix:
         positions = np.concatenate([np.arange(len(ids)) for ids in tokens])

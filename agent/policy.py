@@ -2,6 +2,7 @@
 
 import re
 import tomllib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
@@ -52,9 +53,10 @@ class Rule:
     strong: re.Pattern[str]
     topic: re.Pattern[str]
     exception: re.Pattern[str]
+    hint: re.Pattern[str]
 
-    def find(self, reader: "Reader", *, topics: bool, own_case_only: bool) -> str | None:
-        """The words that speak for the reason, None when nothing does.
+    def find(self, reader: "Reader", *, topics: bool, own_case_only: bool) -> Iterator[tuple[str, str]]:
+        """The words that speak for the reason, each with its sentence; that is "" for those of a mere topic.
 
         topics: whether a topic counts at all. own_case_only: whether a question for information that names no case
         silences strong words too, and the topic in the title above it.
@@ -67,8 +69,7 @@ class Rule:
                 if self.exception.search(line) or (silenced and is_information(line)):
                     continue
                 if not (own_case_only and pattern is self.topic and reader.is_title(line, self.topic)):
-                    return match.group()[:80].strip()
-        return None
+                    yield match.group()[:80].strip(), line if pattern is self.strong else ""
 
 
 def find_escalations(text: str, language: str) -> tuple[Escalation, ...]:
@@ -92,11 +93,11 @@ class Reader:
     def find_reason(self, reason: str) -> Escalation | None:
         category, must = REASONS[reason]
         for language in (*self.likely, *self.others):
-            matched = load_rule(reason, language).find(
-                self, topics=language in self.likely, own_case_only=reason in OWN_CASE_ONLY
-            )
-            if matched is not None:
-                return Escalation(reason, category, must, f"{language}: {matched}")
+            rule, is_likely = load_rule(reason, language), language in self.likely
+            found = list(rule.find(self, topics=is_likely, own_case_only=reason in OWN_CASE_ONLY))
+            if found:
+                said = tuple(dict.fromkeys(line for _, line in found if line))
+                return Escalation(reason, category, must, f"{language}: {found[0][0]}", said=said)
         return None
 
     def is_information(self, line: str) -> bool:
@@ -165,7 +166,7 @@ def load_rules() -> dict[str, Any]:
 @cache
 def load_rule(reason: str, language: str) -> Rule:
     patterns = load_rules()[reason].get(language, {})
-    return Rule(*(compile_any(patterns.get(part, ()), language) for part in ("strong", "topic", "never")))
+    return Rule(*(compile_any(patterns.get(part, ()), language) for part in ("strong", "topic", "never", "hint")))
 
 
 @cache
@@ -179,8 +180,14 @@ def compile_any(patterns: tuple[str, ...] | list[str], language: str) -> re.Patt
     if not patterns:
         return NEVER
     start = "" if language in LOOSE_START else r"(?<!\w)"
-    body = "|".join(fold(pattern).replace("~?", GAP + "?").replace("~", gaps(language)) for pattern in patterns)
+    spelt = (spell_out(pattern) if language == "de" else pattern for pattern in patterns)
+    body = "|".join(fold(pattern).replace("~?", GAP + "?").replace("~", gaps(language)) for pattern in spelt)
     return re.compile(f"{start}(?:{body})", re.MULTILINE)
+
+
+def spell_out(pattern: str) -> str:
+    """A German pattern that also finds "loeschen" for "löschen"."""
+    return re.sub("[äöü]", lambda match: f"{fold(match.group())}e?", pattern)
 
 
 def gaps(language: str) -> str:

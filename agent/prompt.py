@@ -38,6 +38,11 @@ def build_instructions(company: str) -> str:
     return POLICY.replace("{company}", " ".join(company.split()) or "the company")
 
 
+def list_policy_rules() -> str:
+    """The policy without its examples, whose wording a good answer may share."""
+    return POLICY.partition("\nEXAMPLES\n")[0]
+
+
 def lay_out_turn(brief: Brief, nonce: str) -> str:
     """The turn as the first user message: facts of ours first, then what others wrote between two nonce lines.
 

@@ -36,6 +36,11 @@ ASKS_FIT = re.compile(
 )
 NAME = re.compile(r"(?<=[a-z,] )[A-Z][A-Za-z0-9+]{2,}\b|\b[A-Z]{3,}\b")
 """A capital inside a sentence, or an abbreviation."""
+CALENDAR = re.compile(
+    r"(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?"
+    r"|nov(?:ember)?|dec(?:ember)?|(?:mon|tues|wednes|thurs|fri|satur|sun)days?|easter|christmas)"
+)
+"""Written with a capital, and never what something is to fit together with."""
 
 
 def make_query(text: str, subject: str = "") -> str:
@@ -79,4 +84,5 @@ def find_unknown_names(text: str, known: Sequence[str]) -> list[str]:
     if not ASKS_FIT.search(text):
         return []
     ground = fold("\n".join(known))
-    return [name for name in NAME.findall(text) if fold(name) not in ground]
+    names = [fold(name) for name in NAME.findall(text)]
+    return [name for name in names if name not in ground and not CALENDAR.fullmatch(name)]

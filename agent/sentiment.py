@@ -2,7 +2,7 @@
 
 import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -18,6 +18,8 @@ SPREAD = 12.0
 """How fast the score saturates: a sum of 3.5 gives 0.71."""
 RAGE_WEIGHT = -2.9
 ANGRY_SCORE, NEGATIVE_SCORE, POSITIVE_SCORE = -0.6, -0.2, 0.3
+MOOD_SCORES: dict[Label, float] = {"positive": 0.9, "neutral": 0.0, "negative": -0.6, "angry": -1.0}
+WORDS_SHARE = 0.3
 SHOUT = re.compile(r"\b[A-Z\u00c0-\u00de]{3,}\b")
 EXCLAIM = re.compile(r"[!！]{2,}|[?!]*\?![?!]*|!\?|\?{2,}")
 REQUEST = re.compile(r"\?|？|\b(please|could you|can you|bitte|svp|por favor|per favore|alstublieft)\b")
@@ -74,6 +76,19 @@ def score_sentiment(text: str, language: str) -> Sentiment:
     score_marks(text, tally)
     score = round(tally.total / (tally.total**2 + SPREAD) ** 0.5, 3) if tally.total else 0.0
     return Sentiment(score, label_score(score, tally.rage), tuple(dict.fromkeys(tally.signals))[:8])
+
+
+def blend_mood(words: Sentiment, moods: Mapping[Label, float], *, is_angry: bool) -> Sentiment:
+    """The mood that words and labelled examples give together; the examples choose the label.
+
+    moods: how much the examples speak for each label, near 0 to near 1. is_angry: whether they are sure of anger.
+    """
+    weights = {label: max(0.0, moods[label]) for label in MOOD_SCORES}
+    total = sum(weights.values()) or 1.0
+    learnt = sum(MOOD_SCORES[label] * weight for label, weight in weights.items()) / total
+    label: Label = "angry" if is_angry else max(("positive", "neutral", "negative"), key=lambda one: moods[one])
+    score = round(max(-1.0, min(1.0, WORDS_SHARE * words.score + (1 - WORDS_SHARE) * learnt)), 3)
+    return Sentiment(score, label, words.signals)
 
 
 def label_score(score: float, rage: int) -> Label:

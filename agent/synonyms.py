@@ -13,7 +13,12 @@ for place, group in enumerate(GROUPS):
         BY_STEM[stem_word(word)].add(place)
 
 
-def list_synonyms(text: str) -> str:
-    """The words of every group that shares a word with the text, each group once; empty when none does."""
-    groups = {place for word in list_words(text) for place in BY_STEM.get(stem_word(word), ())}
-    return " ".join(GROUPS[place] for place in sorted(groups))
+def list_related(text: str) -> list[tuple[str, str]]:
+    """(word of the text, the other words of its groups), for each word that is in a group, in order."""
+    related: list[tuple[str, str]] = []
+    for word in dict.fromkeys(list_words(text)):
+        stem = stem_word(word)
+        others = [other for place in sorted(BY_STEM.get(stem, ())) for other in GROUPS[place].split()]
+        if others:
+            related.append((word, " ".join(other for other in dict.fromkeys(others) if stem_word(other) != stem)))
+    return related

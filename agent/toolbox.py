@@ -5,28 +5,25 @@ the turn's commit. What happened so far is kept in TurnState, which a crashed tu
 """
 
 import json
-from collections import Counter
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
-from uuid import UUID
 
-import orjson
 from pydantic import BaseModel, ValidationError
 
 from agent import tool_arguments as arguments
-from agent.assess import Assessor
-from agent.brief import Brief
 from agent.effects import CreateTicket, Effect, Escalate, Respond
-from agent.embeddings import Embedder
-from agent.grounding import Evidence, ReplyDraft, check_reply
+from agent.grounding import Problem, ReplyDraft, check_reply, check_title
 from agent.models.base import ToolCall
 from agent.passages import SHOWN_CHARS
 from agent.phrases import say
 from agent.retrieval import FoundPassage, SearchQuery, search
 from agent.sentiment import score_sentiment
+from agent.tool_state import ToolContext, ToolOutcome, TurnState, call_key, gather_evidence
 from db import escalations, history
-from db.pool import Pool, acquire
+from db.pool import acquire
+
+__all__ = ["ToolContext", "ToolOutcome", "ToolRefused", "Toolbox", "TurnState"]
 
 ESCALATION_FLOOR = {"normal": 5, "high": 8, "urgent": 9}
 TICKET_PRIORITY = {"low": 2, "normal": 4, "high": 7, "urgent": 9}
@@ -38,73 +35,6 @@ class ToolRefused(Exception):
     def __init__(self, code: str, message: str, *, retry: bool = True, hint: str = "") -> None:
         super().__init__(message)
         self.output = {"error": {"code": code, "message": message, "retry": retry, "hint": hint}}
-
-
-@dataclass(frozen=True, slots=True)
-class ToolContext:
-    """Whose turn it is and what the tools may reach. None of it can be chosen by a model."""
-
-    pool: Pool
-    embedder: Embedder | None
-    assessor: Assessor
-    brief: Brief
-    conversation_id: UUID
-    ticket_prefix: str
-    allowed_links: tuple[str, ...]
-    """Host names a reply may link to."""
-
-
-@dataclass(frozen=True, slots=True)
-class ToolOutcome:
-    """What one call gave: the text for the model, and what the journal must keep to rebuild the turn."""
-
-    output: str
-    passages: tuple[dict[str, Any], ...] = ()
-    effects: tuple[Effect, ...] = ()
-    refused: bool = False
-
-
-@dataclass(slots=True)
-class TurnState:
-    """What the turn has done so far; every step is applied the same way, live or from the journal."""
-
-    passages: dict[str, dict[str, Any]] = field(default_factory=dict)
-    """By handle: K1, K2, ..."""
-    effects: list[Effect] = field(default_factory=list)
-    calls: Counter[str] = field(default_factory=Counter)
-    """How often each call was made, arguments included."""
-    tools_done: set[str] = field(default_factory=set)
-    told: list[str] = field(default_factory=list)
-    """What tools other than the search answered: facts a reply may repeat."""
-    rejected_replies: int = 0
-
-    @property
-    def ending(self) -> Escalate | Respond | None:
-        """The first terminal effect; it ends the turn."""
-        return next((effect for effect in self.effects if isinstance(effect, Escalate | Respond)), None)
-
-    @property
-    def drawn_reference(self) -> str | None:
-        return next((effect.reference for effect in self.effects if isinstance(effect, CreateTicket)), None)
-
-    def apply(self, call: ToolCall, outcome: ToolOutcome) -> None:
-        """Take over what one call did."""
-        self.calls[call_key(call)] += 1
-        self.passages.update({passage["k"]: passage for passage in outcome.passages})
-        self.effects.extend(outcome.effects)
-        if outcome.refused:
-            self.rejected_replies += call.name == "send_response"
-            return
-        self.tools_done.add(call.name)
-        if call.name != "search_knowledge_base":
-            self.told.append(outcome.output)
-
-
-def call_key(call: ToolCall) -> str:
-    try:
-        return call.name + orjson.dumps(orjson.loads(call.arguments), option=orjson.OPT_SORT_KEYS).decode()
-    except ValueError:
-        return call.name + call.arguments
 
 
 class Toolbox:
@@ -191,6 +121,10 @@ class Toolbox:
         if existing is not None:
             return ToolOutcome(json.dumps({"ref": existing, "existing": True, "expected_first_reply": None}))
         brief = self.context.brief
+        refuse(
+            check_title(args.subject, await gather_evidence(self.context, self.state)),
+            hint="name the matter in the customer's words",
+        )
         async with acquire(self.context.pool) as conn:
             drawn = await escalations.draw_ticket(
                 conn, prefix=self.context.ticket_prefix, category=args.category, plan=brief.plan
@@ -205,7 +139,7 @@ class Toolbox:
 
     async def escalate_to_human(self, args: arguments.Handover) -> ToolOutcome:
         brief = self.context.brief
-        message = self.check_handover(args.customer_message)
+        message = await self.check_handover(args.customer_message)
         filed = brief.open_ticket or self.state.drawn_reference
         async with acquire(self.context.pool) as conn:
             route = await escalations.load_route(
@@ -235,11 +169,14 @@ class Toolbox:
         shown = {"status": "handed_off", "team": route.team, "ref": route.reference, "due": route.due_at.isoformat()}
         return ToolOutcome(json.dumps(shown), effects=tuple(effects))
 
-    def check_handover(self, message: str) -> str:
+    async def check_handover(self, message: str) -> str:
         """The word to the customer if it passes the checks of a reply, else our own: a handover is never put off."""
         language = self.context.brief.assessment.language
         draft = ReplyDraft(body=message, citations=(), kind="acknowledgement", language=language)
-        evidence = replace(self.gather_evidence(), done=frozenset({*self.state.tools_done, "escalate_to_human"}))
+        evidence = replace(
+            await gather_evidence(self.context, self.state),
+            done=frozenset({*self.state.tools_done, "escalate_to_human"}),
+        )
         return say("escalated", language) if check_reply(draft, evidence) else message
 
     async def send_response(self, args: arguments.Reply) -> ToolOutcome:
@@ -248,28 +185,21 @@ class Toolbox:
         if must:
             raise ToolRefused("must_escalate", f"policy: {must[0].reason} goes to a person", hint="escalate_to_human")
         draft = ReplyDraft(body=args.body, citations=tuple(args.citations), kind=args.kind, language=args.language)
-        problems = check_reply(draft, self.gather_evidence())
-        if problems:
-            told = "; ".join(problem.message for problem in problems)
-            raise ToolRefused(problems[0].code, told[:800], hint="say only what the cited results say, or escalate")
+        refuse(
+            check_reply(draft, await gather_evidence(self.context, self.state)),
+            hint="say only what the cited results say, or escalate",
+        )
         cited = [self.state.passages[handle] for handle in args.citations]
         citations = [{name: row[name] for name in ("passage", "version", "slug", "title", "url")} for row in cited]
         effect = Respond(args.body.strip(), args.kind, args.language, args.resolves, citations)
         return ToolOutcome(json.dumps({"status": "accepted"}), effects=(effect,))
 
-    def gather_evidence(self) -> Evidence:
-        """All a reply may rest on: what was found, what was said, what tools told."""
-        brief = self.context.brief
-        said = tuple(line.text for line in (*brief.history, *brief.burst))
-        return Evidence(
-            passages={handle: f"{row['title']}\n{row['text']}" for handle, row in self.state.passages.items()},
-            said=(*said, *self.state.told),
-            done=frozenset(self.state.tools_done),
-            company=brief.company,
-            allowed_links=self.context.allowed_links,
-            max_chars=brief.limits.max_chars,
-            language=brief.assessment.language,
-        )
+
+def refuse(problems: tuple[Problem, ...], *, hint: str) -> None:
+    """Raises ToolRefused when anything is wrong, with all of it."""
+    if problems:
+        told = "; ".join(problem.message for problem in problems)
+        raise ToolRefused(problems[0].code, told[:800], hint=hint)
 
 
 def describe_passage(handle: str, passage: FoundPassage) -> dict[str, Any]:
@@ -279,6 +209,7 @@ def describe_passage(handle: str, passage: FoundPassage) -> dict[str, Any]:
         "passage": passage.passage_id,
         "article": passage.article_id,
         "version": passage.version,
+        "plan": passage.plan,
         "slug": passage.slug,
         "title": passage.title,
         "url": f"/help/{passage.slug}?version={passage.version}",

@@ -7,7 +7,7 @@ from agent.handoff import choose_urgency, quote_burst
 from agent.phrases import choose_language, is_phrase, say
 
 NAMES = {"image": "image", "audio": "voice message", "video": "video", "file": "file"}
-QUESTIONS = ("unread_ask", "not_found", "clarify")
+QUESTIONS = ("unread_ask", "not_found", "not_solved", "clarify")
 """After one of these the customer was asked once, which is enough: what they send next is the answer."""
 
 

@@ -11,6 +11,12 @@ from app.problems import FieldError
 
 Category = Literal["billing", "technical", "account", "security", "legal", "feedback", "general"]
 
+Mood = Literal["positive", "neutral", "negative", "angry"]
+Reason = Literal[
+    "none", "human_wanted", "billing_dispute", "legal", "security", "account_deletion", "safety", "data_loss", "outage",
+    "churn_risk", "anger", "repeated_failure",
+]  # fmt: skip
+
 MAX_NAME = 200  # characters, as all below
 MAX_EMAIL = 254
 MAX_SUBJECT = 200
@@ -98,6 +104,16 @@ class FollowUp(BaseModel):
     model_config = ConfigDict(extra="ignore", hide_input_in_errors=True)
 
     message: Message
+
+
+class Correction(BaseModel):
+    """What a customer's last message should have been taken for. Reason `none`: the agent may answer it."""
+
+    model_config = ConfigDict(extra="ignore", hide_input_in_errors=True)
+
+    category: Category
+    sentiment: Mood
+    reason: Reason
 
 
 class SelfTest(BaseModel):

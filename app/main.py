@@ -22,6 +22,7 @@ from app.routes import (
     articles,
     attachments,
     conversations,
+    corrections,
     customers,
     gmail,
     handover,
@@ -49,6 +50,7 @@ STOP_TIMEOUT = 5  # seconds that requests in hand may take once the process stop
 ROOMS = (
     support,
     handover,
+    corrections,
     webhooks,
     gmail,
     articles,

@@ -3,13 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, get_args
 from urllib.parse import quote, urlencode
 
 from starlette.responses import Response
 
 from app.access import is_same, make_token
 from app.files import SHOWN
+from app.forms import Category, Mood, Reason
 from app.problems import FieldError, Problem
 from app.rendering import render_page, say_channel, say_time
 from app.settings import Settings
@@ -142,6 +143,8 @@ def show_page(request: DeskRequest, view: TicketView, reply: Reply, new_id: str,
         "take_over_path": own_path(request, "/take-over"),
         "hand_back_path": own_path(request, "/hand-back"),
         "settle_path": own_path(request, "/settle"),
+        "correction_path": own_path(request, "/correction"),
+        "choices": {} if is_customer else list_choices(ticket),
         "say_delivery": say_delivery,
     }
     return render_page(request, "ticket.html", context, status=status)
@@ -215,6 +218,32 @@ def say_reach(ticket: Ticket, *, has_template: bool) -> str:
     if ticket.free_until < datetime.now(UTC):
         return f"since {until} only by {TEMPLATE}" if has_template else f"not here since {until}: {NO_TEMPLATE}"
     return f"freely until {until}, then only by {TEMPLATE}" if has_template else f"only until {until}: {NO_TEMPLATE}"
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A list to choose from: its name in the form, its label, the values, and the one the assistant chose."""
+
+    label: str
+    values: tuple[str, ...]
+    chosen: str
+
+
+def list_choices(ticket: Ticket) -> dict[str, Choice]:
+    """What somebody may correct, by the field's name."""
+    reasons = get_args(Reason)
+    reason = next((one for one in reasons if one == ticket.escalation_reason), "none")
+    return {
+        "category": Choice("Queue", get_args(Category), ticket.category),
+        "reason": Choice("Needs a person because of", reasons, reason),
+        "sentiment": Choice("Mood", get_args(Mood), name_mood(ticket.sentiment)),
+    }
+
+
+def name_mood(score: float | None) -> str:
+    if score is None or -0.2 < score < 0.3:
+        return "neutral"
+    return "positive" if score > 0 else "angry" if score <= -0.6 else "negative"
 
 
 def say_code(code: str) -> str:

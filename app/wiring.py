@@ -13,8 +13,8 @@ from functools import partial
 from urllib.parse import urlsplit
 
 from agent.assess import Assessor
-from agent.classify import EXAMPLES, Classifier
-from agent.embeddings import Embedder, find_local_embedder, open_openai_embedder
+from agent.embeddings import Embedder, LocalEmbedder, find_local_embedder, open_openai_embedder
+from agent.learning import Learner
 from agent.models.base import Model
 from agent.models.connections import open_http_client
 from agent.models.offline import OfflineModel
@@ -98,13 +98,17 @@ class Agent:
     models: tuple[Model, ...]
     embedder: Embedder | None
     assessor: Assessor
+    learner: Learner | None = None
+    """What keeps the assessor as fresh as the examples; None: it stays as it is."""
 
 
-def open_agent(settings: Settings) -> Agent:
+async def open_agent(settings: Settings, pool: Pool) -> Agent:
     """The models, the embedder and the pre-pass of these settings."""
-    assessor = Assessor(Classifier.load(EXAMPLES))
+    embedder = open_embedder(settings)
+    learner = Learner(pool, embedder if isinstance(embedder, LocalEmbedder) else None)
+    assessor = await learner.open_assessor()
     assessor.assess(["Hello"], previous=(), language=None, category_hint=None)  # reads all rules before anybody waits
-    return Agent(open_models(settings), open_embedder(settings), assessor)
+    return Agent(open_models(settings), embedder, assessor, learner)
 
 
 @asynccontextmanager
@@ -190,6 +194,8 @@ def make_worker(
         partial(run_schedule, pool),
         announcer.flush_at_the_end,
     )
+    if agent.learner is not None:
+        worker.side_tasks += (partial(agent.learner.follow, agent.assessor),)
     if "gmail" in channels:
         worker.side_tasks += (partial(poll_mailbox, pool, timedelta(seconds=settings.gmail_poll_seconds)),)
     return worker

@@ -15,6 +15,7 @@ from uuid import uuid4
 from app.embedded import open_embedded
 from db.migrate import migrate
 from db.pool import Connection, Pool, open_connection, open_pool
+from tests.shipped import install_fit
 
 FOLDER = Path(tempfile.gettempdir()) / f"deskhand-bench-{os.getuid()}"
 SECRET = "only-for-the-bench"  # noqa: S105 (opens nothing but this run)
@@ -31,6 +32,7 @@ async def fresh_database() -> AsyncIterator[str]:
         url = server.dsn.rsplit("/", 1)[0] + "/" + name
         conn = await open_connection(url)
         await migrate(conn)
+        await install_fit(conn)
         await conn.close()
         try:
             yield url

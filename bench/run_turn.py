@@ -12,7 +12,6 @@ from typing import Any
 from uuid import uuid4
 
 from agent.assess import Assessor
-from agent.classify import EXAMPLES, Classifier
 from agent.turn import Limits
 from app.collector import spare_collector
 from app.wakeup import Announcer, Waker
@@ -26,6 +25,7 @@ from db.pool import Pool
 from db.queue import ClaimedLane
 from db.search import PassageSearch, search_passages
 from db.turns import StepRow, TurnEnd
+from tests.shipped import load_classifier
 from worker.turn import TurnRunner, start_turn
 
 AT_ONCE = 24
@@ -104,7 +104,7 @@ def make_runner(pool: Pool, announcer: Announcer) -> TurnRunner:
         pool=pool,
         models=(ScriptModel(),),
         embedder=None,
-        assessor=Assessor(Classifier.load(EXAMPLES)),
+        assessor=Assessor(load_classifier()),
         prices={},
         limits=Limits(),
         company="Tidefern",

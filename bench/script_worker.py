@@ -6,7 +6,6 @@ import sys
 import uvloop
 
 from agent.assess import Assessor
-from agent.classify import EXAMPLES, Classifier
 from app.commands.worker import POOL_SIZE
 from app.database import find_database
 from app.logs import configure_logging
@@ -15,12 +14,13 @@ from app.stop import stop_on_signals
 from app.wiring import Agent, make_worker, running_worker
 from bench.turn_models import ScriptModel
 from db.pool import open_pool
+from tests.shipped import load_classifier
 
 
 async def work(settings: Settings, seconds: float) -> None:
     """As `python -m app worker` does, until SIGTERM."""
     stopping = stop_on_signals()
-    agent = Agent((ScriptModel(seconds),), None, Assessor(Classifier.load(EXAMPLES)))
+    agent = Agent((ScriptModel(seconds),), None, Assessor(load_classifier()))
     async with (
         find_database(settings) as database,
         open_pool(database.query_url, size=POOL_SIZE) as pool,

@@ -31,11 +31,17 @@ class IndexSource:
     title: str
     questions: tuple[str, ...]
     passages: tuple[tuple[str, str], ...]
+    language: str
 
 
 def format_vector(vector: Sequence[float]) -> str:
     """A vector as Postgres reads it."""
     return "[" + ",".join(f"{number:.7g}" for number in vector) + "]"
+
+
+async def has_model(conn: Connection, name: str) -> bool:
+    """Whether there is room for vectors of this name."""
+    return bool(await conn.fetchval("select exists (select from embedding_models where name = $1)", name))
 
 
 async def start_model(conn: Connection, name: str, dimensions: int) -> bool:
@@ -74,7 +80,7 @@ async def find_index_source(conn: Connection, article_id: int) -> IndexSource | 
     """What to embed of an article; None when it is no longer live, or internal."""
     rows = await conn.fetch(
         """
-        select title, questions, heading, text
+        select title, questions, heading, text, language
           from knowledge_base article join passages on passages.article_id = article.id
          where article.id = $1 and state = 'live' and visibility = 'public' order by ordinal
         """,
@@ -83,7 +89,7 @@ async def find_index_source(conn: Connection, article_id: int) -> IndexSource | 
     if not rows:
         return None
     passages = tuple((row["heading"], row["text"]) for row in rows)
-    return IndexSource(rows[0]["title"], tuple(rows[0]["questions"]), passages)
+    return IndexSource(rows[0]["title"], tuple(rows[0]["questions"]), passages, rows[0]["language"])
 
 
 async def reuse_vectors(conn: Connection, article_id: int, surfaces: Sequence[Surface]) -> None:

@@ -101,9 +101,9 @@ class ArticleLine:
     indexed: bool | None
 
 
-async def lock_slug(conn: Connection, slug: str) -> None:
-    """Imports of one slug wait for each other until the end of the transaction."""
-    await conn.execute("select pg_advisory_xact_lock(hashtextextended('knowledge_base ' || $1, 0))", slug)
+async def lock_articles(conn: Connection) -> None:
+    """Imports and removals wait for each other until the end of the transaction: they touch each other's rows."""
+    await conn.execute("select pg_advisory_xact_lock(hashtextextended('knowledge_base', 0))")
 
 
 async def find_live(conn: Connection, slug: str) -> Version | None:
@@ -210,17 +210,19 @@ async def mark_superseded(conn: Connection, slugs: Sequence[str]) -> None:
     )
 
 
-async def retire_article(conn: Connection, slug: str) -> None:
-    """Take an article out of search for good; what it superseded is found again. Raises NotFound."""
+async def retire_article(conn: Connection, slug: str) -> int:
+    """Take an article out of search for good; what it superseded is found again. Its id. Raises NotFound."""
     async with conn.transaction():
-        await lock_slug(conn, slug)
+        await lock_articles(conn)
         row = await conn.fetchrow(
-            "update knowledge_base set state = 'retired' where slug = $1 and state = 'live' returning supersedes", slug
+            "update knowledge_base set state = 'retired' where slug = $1 and state = 'live' returning id, supersedes",
+            slug,
         )
         if row is None:
             raise NotFound(f"no live article {slug}")
         await drop_index_entries(conn, slug)
         await mark_superseded(conn, [row["supersedes"]] if row["supersedes"] else [])
+    return int(row["id"])
 
 
 async def list_articles(conn: Connection) -> list[ArticleLine]:
@@ -268,3 +270,37 @@ async def list_passages(conn: Connection, article_id: int) -> list[StoredPassage
         "select id, ordinal, heading, text from passages where article_id = $1 order by ordinal", article_id
     )
     return [StoredPassage(**row) for row in rows]
+
+
+async def measure_articles(conn: Connection) -> tuple[int, int]:
+    """How many versions there are and the newest one's id: when neither changed, nor did any text."""
+    row = await conn.fetchrow("select count(*) as versions, coalesce(max(id), 0) as newest from knowledge_base")
+    return (row["versions"], row["newest"]) if row else (0, 0)
+
+
+async def list_internal_texts(conn: Connection) -> list[str]:
+    """Title and text of every internal version, also replaced and retired ones: what was confidential stays so."""
+    rows = await conn.fetch("select title, body from knowledge_base where visibility = 'internal' order by id")
+    return [f"{row['title']}\n{row['body']}" for row in rows]
+
+
+async def list_plans(conn: Connection) -> list[str]:
+    """The plans that articles are filed under."""
+    rows = await conn.fetch("select distinct plan from knowledge_base where plan is not null order by plan")
+    return [row["plan"] for row in rows]
+
+
+async def list_shared_hosts(conn: Connection, hosts: Sequence[str]) -> list[str]:
+    """Those of these host names (letters, digits, dots, hyphens) that two public articles give: the team's own."""
+    rows = await conn.fetch(
+        r"""
+        select host from unnest($1::text[]) host
+         where (select count(*) from (
+                    select from knowledge_base
+                     where state = 'live' and visibility = 'public'
+                       and body ~* ('(^|[^a-z0-9.-])' || replace(host, '.', '\.') || '(?![a-z0-9-]|\.[a-z])')
+                     limit 2) named) = 2
+        """,
+        list(hosts),
+    )
+    return [row["host"] for row in rows]

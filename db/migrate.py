@@ -1,7 +1,8 @@
 """Brings a database to the schema this code was written for.
 
 Tables change by numbered migrations, each applied once and never edited again. Functions and views are written down
-once, in `routines`, and are replaced as a whole whenever one of those files differs from what the database has.
+once, in `routines`, and are replaced as a whole whenever one of those files differs from what the database has. So are
+the labelled examples that come with the code.
 """
 
 import hashlib
@@ -9,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from db.errors import SchemaMismatch
+from db.examples import SHIPPED, install_shipped
 from db.pool import Connection
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -42,6 +44,11 @@ def read_routines(folder: Path = ROUTINES) -> Migration:
     return Migration(0, "routines", "\n".join(file.read_text() for file in files))
 
 
+def read_examples() -> Migration:
+    """The shipped examples; not SQL, but kept true to their file in the same way."""
+    return Migration(-1, "examples", SHIPPED.read_text(encoding="utf-8"))
+
+
 async def migrate(conn: Connection, folder: Path = MIGRATIONS) -> list[str]:
     """Apply what is missing, each file in a transaction of its own, and return the names applied.
 
@@ -56,12 +63,16 @@ async def migrate(conn: Connection, folder: Path = MIGRATIONS) -> list[str]:
             if not await is_applied(conn, migration, newest=migrations[-1].version):
                 await apply(conn, migration)
                 applied.append(migration.name)
-    routines = read_routines()
+    routines, examples = read_routines(), read_examples()
     async with conn.transaction():
         await take_turns(conn)
         if await find_checksum(conn, routines) != routines.checksum:
             await apply(conn, routines)
             applied.append(routines.name)
+        if await find_checksum(conn, examples) != examples.checksum:
+            await install_shipped(conn, examples.sql)
+            await note_applied(conn, examples)
+            applied.append(examples.name)
     return applied
 
 
@@ -80,6 +91,10 @@ async def take_turns(conn: Connection) -> None:
 
 async def apply(conn: Connection, migration: Migration) -> None:
     await conn.execute(migration.sql)
+    await note_applied(conn, migration)
+
+
+async def note_applied(conn: Connection, migration: Migration) -> None:
     await conn.execute(
         """
         insert into schema_migrations (version, name, checksum) values ($1, $2, $3)

@@ -78,6 +78,8 @@ class Ticket:
     assignee: str | None
     priority_why: str
     escalation_reason: str | None
+    sentiment: float | None
+    """Of the conversation, -1 to +1; None before its first turn."""
     handoff_note: str | None
     """What the next person must know; for staff alone, as all from `plan` on."""
     customer: str | None
@@ -174,7 +176,7 @@ async def find_ticket(conn: Connection, reference: str) -> Ticket | None:
         select t.reference, t.subject, c.channel, t.status, t.category, t.priority, t.team, t.created_at,
                t.first_response_due_at, t.person_due_at, t.resolved_at, c.handler,
                c.waiting_since is not null as is_waiting, coalesce(t.plan, c.plan) as plan, t.assignee, t.priority_why,
-               t.escalation_reason, t.handoff_note, coalesce(u.name, said.customer->>'name') as customer,
+               t.escalation_reason, c.sentiment, t.handoff_note, coalesce(u.name, said.customer->>'name') as customer,
                coalesce(nullif(array(select i.value || case i.proof when 'claimed' then '' else ' (proven)' end
                                        from customer_identifiers i where i.customer_id = c.customer_id
                                       order by i.kind, i.value), '{}'),

@@ -14,6 +14,7 @@ import pytest
 from app.embedded import open_embedded
 from db.migrate import migrate
 from db.pool import Connection, Pool, open_connection, open_pool
+from tests.shipped import install_fit
 from tests.stand_ins.emulator import Emulator, NotInstalled, install, running_emulator
 from tests.stand_ins.gmail import GOOGLE, Gmail, running_gmail
 from tests.stand_ins.twilio_emulator import TWILIO, Twilio
@@ -41,6 +42,7 @@ async def make_template(server_url: str) -> str:
     await admin.close()
     conn = await open_connection(database_of(server_url, "template_migrated"))
     await migrate(conn)
+    await install_fit(conn)
     await conn.close()
     return "template_migrated"
 

@@ -8,16 +8,16 @@ from typing import Any
 from uuid import uuid4
 
 from agent.assess import Assessor
-from agent.classify import EXAMPLES, Classifier
 from agent.models.base import Item, Model, ToolCall
 from agent.turn import Limits
 from channels.base import Channel
 from db import queue
 from db.pool import Connection, Pool
 from db.queue import ClaimedLane
+from tests.shipped import load_classifier
 from worker.turn import TurnRunner
 
-ASSESSOR = Assessor(Classifier.load(EXAMPLES))
+ASSESSOR = Assessor(load_classifier())
 
 
 def call(name: str, **arguments: Any) -> list[Item]:

@@ -14,10 +14,11 @@ from agent.assess import Assessor
 from agent.brief import Assessment, Author, Brief, ChannelLimits, Line
 from agent.effects import CreateTicket, Escalate, dump_effect
 from agent.embeddings import Embedder
+from agent.guarded import Guard
 from agent.models.base import Model
 from agent.phrases import say
 from agent.prices import Prices
-from agent.prompt import PROMPT_VERSION, build_instructions, lay_out_turn
+from agent.prompt import PROMPT_VERSION, build_instructions, lay_out_turn, list_policy_rules
 from agent.toolbox import ToolContext
 from agent.turn import AgentTurn, Ending, Limits
 from channels.base import Channel, InboundMessage, MediaSource, lay_out_reply, read_payload
@@ -63,6 +64,8 @@ class TurnRunner:
     """The vendors that replies are handed to; a channel without one shows them on a page of ours."""
     media: Mapping[str, MediaSource] = field(default_factory=dict)
     """Where the files that come with messages are fetched from, by channel."""
+    guard: Guard = field(default_factory=lambda: Guard((list_policy_rules(),)))
+    """What no customer may read, for all turns of this process."""
     conversation_budget_usd: Decimal = Decimal("0.50")
     """Money one conversation may cost in a UTC day; then the offline model answers."""
 
@@ -82,12 +85,13 @@ class TurnRunner:
             turn = await turns.open_turn(conn, start_turn(lane, messages))
         if turn is None:
             raise LeaseLost(lane.lane)
-        end = await self.find_end(lane, turn, read, dead_error)
+        brief = await self.make_brief(turn, read)
+        end = await self.find_end(lane, turn, read, brief, dead_error)
         thinking_ms = (time.perf_counter() - began) * 1000
         end = replace(end, timings_ms=end.timings_ms | {"waiting": lane.jobs[0].waited_ms, "thinking": thinking_ms})
         result = await self.commit(end)
         if result == "braked":
-            end = await self.brake(lane, turn, read, end)
+            end = await self.brake(lane, turn, brief, end)
             result = await self.commit(end)
         log.info("turn ended", extra={"turn_id": turn.turn_id, "outcome": end.outcome, "result": result})
         if result == "lost":
@@ -98,9 +102,8 @@ class TurnRunner:
         async with acquire(self.pool) as conn:
             return await turns.commit_turn(conn, end)
 
-    async def brake(self, lane: ClaimedLane, turn: OpenTurn, read: list[ReadMessage], end: TurnEnd) -> TurnEnd:
+    async def brake(self, lane: ClaimedLane, turn: OpenTurn, brief: Brief, end: TurnEnd) -> TurnEnd:
         """The same turn ended at a person, because this customer got so many replies that a machine may be writing."""
-        brief = self.make_brief(turn, read)
         ending = await loop.hand_over(replace(self.make_agent_turn(lane, turn, brief), steps=()), "replies")
         handed = self.keep(replace(end, error=None), turn, brief, ending)
         last_step = handed.last_step and replace(handed.last_step, step=end.last_step.step + 1 if end.last_step else 1)
@@ -115,7 +118,7 @@ class TurnRunner:
         )
 
     async def find_end(
-        self, lane: ClaimedLane, turn: OpenTurn, read: list[ReadMessage], dead_error: str | None
+        self, lane: ClaimedLane, turn: OpenTurn, read: list[ReadMessage], brief: Brief, dead_error: str | None
     ) -> TurnEnd:
         """What the turn comes to; no connection is held meanwhile."""
         end = TurnEnd(
@@ -131,7 +134,6 @@ class TurnRunner:
             dead_error=dead_error,
             error=dead_error,
         )
-        brief = self.make_brief(turn, read)
         end = replace(end, language=brief.assessment.language, sentiment=brief.assessment.sentiment.score)
         if dead_error is None and is_only_thanks(turn, brief):
             return replace(end, outcome="closed")
@@ -145,7 +147,7 @@ class TurnRunner:
             return self.keep(end, turn, brief, await loop.hand_over(agent_turn, "opted_out"))
         return self.keep(end, turn, brief, await loop.run_turn(agent_turn))
 
-    def make_brief(self, turn: OpenTurn, read: list[ReadMessage]) -> Brief:
+    async def make_brief(self, turn: OpenTurn, read: list[ReadMessage]) -> Brief:
         messages = [one.message for one in read]
         said = [(m.author, m.body, m.sent_at) for m in turn.history]
         burst = [("customer", m.body, m.sent_at) for m in messages]
@@ -166,18 +168,24 @@ class TurnRunner:
             history=history,
             burst=fresh,
             open_ticket=turn.ticket["reference"] if turn.ticket else None,
-            assessment=self.assess(turn, history, messages),
+            assessment=await self.assess(turn, history, messages),
             unread=tuple(kind for one in read for kind in one.unread),
             own_words="\n".join(m.words for m in messages),
         )
 
-    def assess(self, turn: OpenTurn, history: tuple[Line, ...], messages: list[InboundMessage]) -> Assessment:
+    async def assess(self, turn: OpenTurn, history: tuple[Line, ...], messages: list[InboundMessage]) -> Assessment:
         """The pre-pass. A first message is judged with its subject, which often holds the question."""
         texts = [m.words for m in messages]
         if not history and turn.subject:
             texts = [turn.subject, *texts]
         earlier = [line.text for line in history if line.author == "customer"]
-        return self.assessor.assess(texts, previous=earlier, language=turn.language, category_hint=messages[0].category)
+        return self.assessor.assess(
+            texts,
+            previous=earlier,
+            language=turn.language,
+            category_hint=messages[0].category,
+            vector=await self.assessor.find_vector(texts),
+        )
 
     def make_agent_turn(self, lane: ClaimedLane, turn: OpenTurn, brief: Brief) -> AgentTurn:
         async def record_step(step: StepRow) -> None:
@@ -202,6 +210,7 @@ class TurnRunner:
                 conversation_id=turn.conversation_id,
                 ticket_prefix=self.ticket_prefix,
                 allowed_links=self.allowed_links,
+                guard=self.guard,
             ),
             limits=limits,
             prices=self.prices,

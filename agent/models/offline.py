@@ -4,27 +4,33 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from agent.asked import (
+    asks_whether_seen,
+    is_assent,
+    leans_back,
+    list_asked,
+    list_situations,
+    write_keywords,
+    write_query,
+)
 from agent.assess import asks_for_update, says_it_failed
 from agent.brief import Brief, Escalation
-from agent.extract import Space, extract_answer, list_stems, quote_best
-from agent.facts import list_facts
-from agent.handoff import PHRASES, REASON_CODES, choose_urgency, quote_burst
-from agent.language import find_language
+from agent.handoff import PHRASES, REASON_CODES, choose_urgency
 from agent.models.base import ModelFailure, ModelReply, ModelRequest, ToolCall, Usage
-from agent.models.transcript import Found, Progress, Searched, read_progress
-from agent.passages import SHOWN_CHARS
+from agent.models.choice import Choice, list_titles, list_variants, names_plan
+from agent.models.earlier import failed_before, join_with_earlier, was_said
+from agent.models.handover_note import write_note
+from agent.models.quoting import Answer, Quoter, is_foreign
+from agent.models.transcript import Progress, Searched, read_progress
 from agent.phrases import choose_language, is_phrase, say
-from agent.queries import choose_title, find_unknown_names, list_keywords, make_query
-from agent.unread import find_last_reply, has_asked, needs_person, note_unread, say_unread, say_unseen
+from agent.queries import choose_title, find_unknown_names, list_keywords
+from agent.unread import find_last_reply, has_asked, needs_person, say_unread
 from agent.words import fold
 
-MAX_TITLES = 3
-RELATED_SCORES = 0.75
-"""A third title is offered only when its score is this near to the best one's."""
-CLOSE_SCORES = 0.985
-"""Two articles whose scores are nearer than this to each other are both likely meant."""
-CLOSE_SECTIONS = 0.9
-"""Sections of one article whose scores are this near to each other are told apart by their headings."""
+MAX_SEARCHES = 4
+SHORT_WORDS = 25
+OFFERS = ("not_found", "not_solved", "unread_ask")
+"""Fixed texts that offer a person."""
 
 
 class OfflineModel:
@@ -57,7 +63,7 @@ class Turn:
     def decide(self) -> ToolCall:
         """The next call: a person where rules or failures ask for one, then courtesies, then what the search gives."""
         found = self.brief.assessment
-        if found.escalations and self.may("escalate_to_human"):
+        if any(not one.is_doubtful for one in found.escalations) and self.may("escalate_to_human"):
             return self.escalate(found.escalations)
         if len(self.progress.list_errors("send_response")) >= 2:
             return self.hand_over("tool_failure", "a reply was refused twice")
@@ -67,11 +73,21 @@ class Turn:
             return self.send("acknowledgement", "closing", resolves=True)
         if found.is_greeting:
             return self.send("acknowledgement", "greeting")
-        return self.follow_up() or self.search() or self.answer()
+        return self.reply_to_gesture() or self.follow_up() or self.search() or self.answer()
 
     def may(self, tool: str) -> bool:
         """Whether a tool is offered and has not failed twice in this turn."""
         return tool in self.tools and len(self.progress.list_errors(tool)) < 2
+
+    def reply_to_gesture(self) -> ToolCall | None:
+        """Where the customer only says yes, or only asks whether we saw what they sent: no article answers that."""
+        if asks_whether_seen(self.text):
+            return self.ask_for_words()
+        if is_assent(self.text) and self.last_reply and self.chosen_title is None:
+            if any(is_phrase(offer, self.last_reply) for offer in OFFERS):
+                return self.hand_over("customer_request", "they take the offer to write with a person")
+            return self.hand_over("no_answer", "they say yes to what was offered before")
+        return None
 
     # An open matter ----------------------------------------------------------------------------------------------
 
@@ -92,17 +108,41 @@ class Turn:
     # Searching ---------------------------------------------------------------------------------------------------
 
     def search(self) -> ToolCall | None:
-        """Up to two searches: the customer's words, then the bare keywords. None when there is enough to go on."""
+        """What is asked, then its keywords where that was not sure, then each of several questions by itself.
+        None when there is enough to go on."""
+        done = len(self.progress.list_results("search_knowledge_base"))
+        if not self.may("search_knowledge_base") or done >= MAX_SEARCHES:
+            return None
+        made = {searched.query for searched in self.progress.list_searches()}
+        query = next((query for query in self.list_queries() if query not in made), None)
+        return self.call("search_knowledge_base", {"query": query, "category": None}) if query else None
+
+    def list_queries(self) -> list[str]:
+        """All searches of this turn in order, as far as they can be told yet."""
+        subject = "" if self.brief.history else self.brief.subject
+        first = self.chosen_title or write_query(self.text, subject)
         searches = self.progress.list_searches()
-        if not self.may("search_knowledge_base") or len(self.progress.list_results("search_knowledge_base")) >= 2:
-            return None
-        query = self.chosen_title or make_query(self.text, self.brief.subject)
         if not searches:
-            return self.call("search_knowledge_base", {"query": query, "category": None}) if query else None
-        keywords = list_keywords(f"{self.brief.subject} {self.text}")
-        if searches[-1].confidence == "high" or not keywords or keywords == searches[-1].query:
-            return None
-        return self.call("search_knowledge_base", {"query": keywords, "category": None})
+            return [first] if first else []
+        is_sure = searches[0].confidence == "high" or self.chosen_title is not None
+        wordings = () if is_sure else (write_keywords(self.text, subject), join_with_earlier(self.brief))
+        return [*filter(None, wordings), *self.list_parts()]
+
+    def list_parts(self) -> list[str]:
+        """What to look up by itself: each of several questions, or the one beside what they say of their case."""
+        asked = list_asked(self.text)
+        is_apart = len(asked) > 1 or (asked and list_situations(self.text) and len(self.text.split()) <= SHORT_WORDS)
+        return [one.full for one in asked] if is_apart and not self.chosen_title else []
+
+    @property
+    def choice(self) -> Choice:
+        """What the searches so far say together."""
+        searches, parts = self.progress.list_searches(), self.list_parts()
+        by_query = {searched.query: searched for searched in searches}
+        joined = by_query.get(join_with_earlier(self.brief))
+        whole = [s for s in searches if s.query not in parts and s is not joined] or searches[:1]
+        found = [by_query.get(query, Searched(query, (), "none")) for query in parts]
+        return Choice(whole, found, self.brief, self.chosen_title, joined)
 
     @property
     def last_reply(self) -> str:
@@ -116,71 +156,92 @@ class Turn:
     # Answering ---------------------------------------------------------------------------------------------------
 
     def answer(self) -> ToolCall:
-        best = max(self.progress.list_searches(), key=rank_search, default=None)
-        was_asked = has_asked(self.brief)
-        if best is None or best.confidence == "none" or not best.results:
-            if best is not None and any(self.frame(found) for found in best.results):
-                return self.hand_over("no_answer", "the articles are in another language")
-            return (
-                self.hand_over("no_answer", "no article found, also after a question back")
-                if was_asked
-                else self.ask_more()
-            )
-        if not was_asked and find_unknown_names(self.text, [self.brief.company, *map(str, best.results)]):
+        """The quotation, where it is sure what is meant; else one question back, and after that a person."""
+        choice, leaning = self.choice, self.brief.assessment.escalations
+        best, was_asked = choice.best, has_asked(self.brief)
+        if leaning and choice.title is None and self.may("escalate_to_human"):
+            return self.escalate(leaning)
+        if best is None or not best.results:
+            return self.give_up(was_asked=was_asked)
+        if not was_asked and find_unknown_names(self.text, [self.brief.company, *map(str, choice.list_found())]):
             return self.ask_more()
-        if best.confidence == "high" and (self.chosen_title or not is_ambiguous(best)):
-            return self.quote(best)
+        variants = list_variants(best, self.brief.plan)
+        if variants and not was_asked and not names_plan(self.text, variants):
+            return self.clarify(best, variants)
+        failed = choice.find_current() if says_it_failed(self.text, self.language) else None
+        if title := failed or choice.title:
+            return self.quote(choice, title)
+        if best.confidence == "none":
+            if any(is_foreign(found, self.language) for found in best.results):
+                return self.hand_over("no_answer", "the articles are in another language")
+            return self.give_up(was_asked=was_asked)
         if was_asked:
             return self.hand_over("no_answer", "still unclear after a question back")
-        return self.clarify(best)
+        return self.clarify(best, list_titles(best))
 
-    def quote(self, searched: Searched) -> ToolCall:
-        """The best passage's own words, in a frame of the customer's language where the article has another one."""
-        passage, refused = choose_section(self.question, searched), self.progress.list_errors("send_response")
-        frame, limits = say_unseen(self.brief) + self.frame(passage) + name_plan(passage), self.brief.limits
-        space = Space(limits.preferred_chars - len(frame), limits.max_chars - len(frame), links=not refused)
-        body = (
-            quote_best(self.question, passage.text, space)
-            if refused
-            else extract_answer(self.question, passage.text, space, is_cut=len(passage.text) >= SHOWN_CHARS)
-        )
-        if body is None:
-            return self.hand_over("no_answer", f"nothing quotable in {passage.title!r}")
-        said = [fold(line.text) for line in self.brief.history if line.author == "agent"]
-        if any(fold(body) in earlier for earlier in said):
-            # a further question about the same passage is answered by its one paragraph, a complaint by a person
-            body = quote_best(self.text, passage.text, space) or ""
-            if self.asks_the_same() or any(fold(body) == earlier for earlier in said):
-                return self.hand_over("no_answer", "the same answer was given before and did not help")
-        return self.respond(f"{frame}{body}", "answer", citations=[passage.citation])
+    def give_up(self, *, was_asked: bool) -> ToolCall:
+        """Where no article was found: ask once, then a person."""
+        if was_asked:
+            return self.hand_over("no_answer", "no article found, also after a question back")
+        return self.ask_more()
 
-    def asks_the_same(self) -> bool:
-        """Whether the customer only repeats what they asked, or says that the answer did not help."""
+    def quote(self, choice: Choice, title: str) -> ToolCall:
+        """The article's own words; a further question about what was quoted already gets the sentence that answers."""
+        quoter = Quoter(self.brief, choice, shorter=bool(self.progress.list_errors("send_response")))
+        goes_on = choice.find_current() == title and leans_back(self.text)
+        further = quoter.write_further(title) if goes_on else None
+        answer = further or quoter.write(title, self.question)
+        if answer is None:
+            return self.hand_over("no_answer", f"nothing quotable in {title!r}")
+        if was_said(self.brief, answer.body) and (further is None or was_said(self.brief, answer.body, whole=True)):
+            answer = self.write_instead(quoter, title)
+        if answer is None and goes_on and not says_it_failed(self.text, self.language) and not self.asks_again:
+            return self.give_up(was_asked=has_asked(self.brief))
+        if answer is None:
+            return self.reply_to_failure()
+        return self.respond(answer.body, "answer", citations=answer.citations)
+
+    def write_instead(self, quoter: Quoter, title: str) -> Answer | None:
+        """What to say where the answer was given before: to a further question its sentence, to who says that it did
+        not help a section that was not quoted yet; None for who only repeats the question, or nothing is left."""
+        if says_it_failed(self.text, self.language):
+            return None if failed_before(self.brief) else quoter.write_fresh(title)
+        if self.asks_again:
+            return None
+        answer = quoter.write_further(title)
+        return None if answer is None or was_said(self.brief, answer.body, whole=True) else answer
+
+    @property
+    def asks_again(self) -> bool:
+        """Whether the customer only repeats what they asked before."""
         earlier = " ".join(line.text for line in self.brief.history if line.author == "customer")
-        is_repeated = set(list_keywords(self.text).split()) <= set(list_keywords(earlier).split())
-        return is_repeated or says_it_failed(self.text, self.language)
+        words = set(list_keywords(self.text).split())
+        return bool(words) and words <= set(list_keywords(earlier).split())
+
+    def reply_to_failure(self) -> ToolCall:
+        """Where nothing new can be said: whoever says that it did not help is asked once what they see."""
+        is_first = says_it_failed(self.text, self.language) and not failed_before(self.brief)
+        if is_first and not has_asked(self.brief) and not self.brief.unread:
+            return self.send("clarifying_question", "not_solved")
+        return self.hand_over("no_answer", "the same answer was given before and did not help")
 
     @property
     def question(self) -> str:
-        """The customer's words, with the earlier question where they only pick or complain."""
+        """What is asked, with the earlier question where they only pick or complain."""
         earlier = [line.text for line in self.brief.history if line.author == "customer"][-1:]
-        words = list_keywords(self.text).split()
-        return " ".join([self.chosen_title or "", self.text, *(earlier if len(words) < 3 else ())])
+        own = " ".join(one.telling for one in list_asked(self.text)) or self.text
+        words = list_keywords(own).split()
+        return " ".join([self.chosen_title or "", own, *(earlier if len(words) < 2 else ())])
 
-    def frame(self, passage: Found) -> str:
-        written = find_language(f"{passage.title}\n{passage.text}")
-        return "" if written in (None, self.language) else say("quoted", self.language) + "\n"
-
-    def clarify(self, searched: Searched) -> ToolCall:
-        by_title = {found.title: found for found in reversed(searched.results) if found.title}
-        ranked = [title for title in dict.fromkeys(found.title for found in searched.results) if title]
-        least = RELATED_SCORES * searched.results[0].score
-        titles = [t for at, t in enumerate(ranked[:MAX_TITLES]) if at < 2 or by_title[t].score >= least]
+    def clarify(self, searched: Searched, titles: list[str]) -> ToolCall:
+        """The one question back, naming the choices."""
         if not titles or self.brief.unread or self.progress.list_errors("send_response"):
             return self.ask_more()
+        by_title = {found.title: found for found in reversed(searched.results)}
         listed = "\n".join(f"{number}. {title}" for number, title in enumerate(titles, start=1))
+        cited = [by_title[title].citation for title in titles]
         body = say("clarify", self.language, titles=listed)
-        return self.respond(body, "clarifying_question", citations=[by_title[title].citation for title in titles])
+        return self.respond(body, "clarifying_question", citations=cited)
 
     def ask_more(self) -> ToolCall:
         """A question back; where something came along that only a person can see, the person."""
@@ -230,60 +291,10 @@ class Turn:
             "category": category,
             "reason_code": reason_code,
             "priority": choose_urgency(self.brief),
-            "handoff_note": self.write_note(reason),
+            "handoff_note": write_note(self.brief, self.progress, reason),
             "customer_message": message,
         }
         return self.call("escalate_to_human", arguments)
 
-    def write_note(self, reason: str) -> str:
-        """For the colleague: need, reason, what is known, what was tried, mood. The priority stands in the ticket."""
-        found, searches = self.brief.assessment, self.progress.list_searches()
-        known = [f"plan {self.brief.plan}" if self.brief.plan else "", f"language {found.language}"]
-        known.append(f"open ticket {self.brief.open_ticket}" if self.brief.open_ticket else "")
-        titles = [result.title for search in searches for result in search.results[:1]]
-        tried = f"searched the articles, nearest: {titles[-1]}" if titles else "no article was offered"
-        parts = (
-            f"The customer writes: {quote_burst(self.brief)}",
-            reason,
-            note_unread(self.brief),
-            f"Known: {', '.join(filter(None, known))}.",
-            f"Tried: {tried if searches else 'nothing automatic'}.",
-            f"Mood: {found.sentiment.label} ({found.sentiment.score:+.2f}), {found.trend}.",
-        )
-        return " ".join(filter(None, parts))
-
     def call(self, name: str, arguments: dict[str, Any]) -> ToolCall:
         return ToolCall(f"s{self.progress.step}c1", name, json.dumps(arguments, ensure_ascii=False))
-
-
-def name_plan(passage: Found) -> str:
-    """The title as a line above a passage that holds for one plan and does not say so itself; else nothing."""
-    plans = [fact.value for fact in list_facts(passage.title) if fact.kind == "plan"]
-    return f"{passage.title}:\n" if any(plan not in fold(passage.text) for plan in plans) else ""
-
-
-def choose_section(question: str, searched: Searched) -> Found:
-    """The section of the best article to quote: of those about as near, the one whose whole heading or the most of it
-    the question names, else the one without a heading, which is how the article begins."""
-    best = searched.results[0]
-    near = [f for f in searched.results if f.title == best.title and f.score >= CLOSE_SECTIONS * best.score]
-    asked = list_stems(question)
-    told = asked - list_stems(best.title)
-
-    def rank(found: Found) -> tuple[bool, int, bool]:
-        heading = list_stems(found.heading)
-        return bool(heading) and heading <= asked, len(heading & told), not heading
-
-    return max(near, key=rank)
-
-
-def rank_search(searched: Searched) -> tuple[int, float]:
-    order = {"high": 2, "low": 1}
-    return order.get(searched.confidence, 0), searched.results[0].score if searched.results else 0.0
-
-
-def is_ambiguous(searched: Searched) -> bool:
-    """Whether another article is as near as the first."""
-    first = searched.results[0]
-    rival = next((found for found in searched.results[1:] if found.title != first.title), None)
-    return rival is not None and first.score > 0 and rival.score >= CLOSE_SCORES * first.score

@@ -38,15 +38,17 @@ async def run(args: argparse.Namespace, settings: Settings) -> int:
     async with find_database(settings) as database, open_pool(database.query_url, size=2) as pool:
         async with acquire(pool) as conn:
             await check_schema(conn)
-        agent = open_agent(settings)
+        agent = await open_agent(settings, pool)
+        if agent.learner is not None:
+            await agent.learner.look(agent.assessor)
         steps: list[StepRow] = []
         began = time.perf_counter()
-        ending = await loop.run_turn(make_turn(args, settings, pool, agent, steps))
+        ending = await loop.run_turn(await make_turn(args, settings, pool, agent, steps))
         print_ending(ending, steps, time.perf_counter() - began)
     return 0
 
 
-def make_turn(
+async def make_turn(
     args: argparse.Namespace, settings: Settings, pool: Pool, agent: Agent, steps: list[StepRow]
 ) -> AgentTurn:
     """A turn about one message of nobody; its journal is a list in memory."""
@@ -65,7 +67,13 @@ def make_turn(
         history=(),
         burst=(Line("m1", "customer", args.question, now),),
         open_ticket=None,
-        assessment=agent.assessor.assess([args.question], previous=(), language=None, category_hint=None),
+        assessment=agent.assessor.assess(
+            [args.question],
+            previous=(),
+            language=None,
+            category_hint=None,
+            vector=await agent.assessor.find_vector([args.question]),
+        ),
     )
 
     async def keep_step(step: StepRow) -> None:

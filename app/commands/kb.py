@@ -4,17 +4,21 @@ import argparse
 import sys
 from pathlib import Path
 
+from agent.calibration import calibrate
 from agent.embeddings import Embedder, EmbeddingUnavailable
 from agent.indexing import reindex
-from agent.retrieval import SearchQuery, search
+from agent.retrieval import SearchQuery, Sureness, search
 from app.database import find_database
-from app.knowledge_files import import_files
+from app.knowledge_files import INDEX_LANE, import_files
 from app.settings import Settings
 from app.wiring import open_embedder
 from db import knowledge, queue
 from db.errors import NotFound
+from db.left_out import list_left_out
 from db.migrate import check_schema
-from db.pool import Pool, acquire, open_pool
+from db.pool import Connection, Pool, acquire, open_pool
+
+SHOWN_LEFT_OUT = 5
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -71,12 +75,27 @@ async def import_paths(pool: Pool, paths: list[Path]) -> int:
 
 
 async def search_words(pool: Pool, embedder: Embedder | None, args: argparse.Namespace) -> int:
-    found = await search(pool, embedder, SearchQuery(text=args.words, plan=args.plan))
+    plan = args.plan.strip().lower() if args.plan else None
+    found = await search(pool, embedder, SearchQuery(text=args.words, plan=plan))
     print(f"confidence {found.confidence}")
+    if found.sureness is not None:
+        print(describe_sureness(found.sureness))
     for passage in found.passages:
         print(f"{passage.score:.3f}  {passage.slug} v{passage.version}  {passage.title} / {passage.heading}")
-        print(f"       {passage.why}")
+        print(f"       {passage.why}{f', for the plan {passage.plan}' if passage.plan else ''}")
+    async with acquire(pool) as conn:
+        for article in await list_left_out(conn, args.words, plan, SHOWN_LEFT_OUT):
+            print(f"left out  {article.slug}  {article.title}  ({article.why})")
     return 0 if found.confidence != "none" else 1
+
+
+def describe_sureness(found: Sureness) -> str:
+    """The two measures a confidence follows from, each beside its threshold."""
+    origin = "measured with the articles' own questions" if found.is_measured else "usual values, too few questions"
+    return (
+        f"searched by {'words' if found.mode == 'text' else found.mode}: score {found.score:.2f} (none below "
+        f"{found.low:.2f}), with its lead {found.sureness:.2f} (high from {found.high:.2f}); {origin}"
+    )
 
 
 async def list_articles(pool: Pool) -> int:
@@ -97,13 +116,19 @@ async def remove_articles(pool: Pool, slugs: list[str]) -> int:
     missing = 0
     for slug in slugs:
         try:
-            async with acquire(pool) as conn:
-                await knowledge.retire_article(conn, slug)
+            async with acquire(pool) as conn, conn.transaction():
+                await queue_measuring(conn, await knowledge.retire_article(conn, slug))
         except NotFound as error:
             print(f"kb remove: {error}", file=sys.stderr)
             missing += 1
     print(f"{len(slugs) - missing} removed: not found or cited any more")
     return 1 if missing else 0
+
+
+async def queue_measuring(conn: Connection, article_id: int) -> None:
+    """Without this article others are found: when a search counts as sure is to be measured anew."""
+    key, payload = f"index_article:{article_id}:retired", {"article_id": article_id}
+    await queue.add_work(conn, INDEX_LANE, "index_article", payload, dedupe_key=key, priority=2)
 
 
 async def embed_all(pool: Pool, embedder: Embedder | None) -> int:
@@ -115,5 +140,6 @@ async def embed_all(pool: Pool, embedder: Embedder | None) -> int:
     except EmbeddingUnavailable as error:
         print(f"kb embed: {error}; what was made is kept, start it again", file=sys.stderr)
         return 1
+    await calibrate(pool, embedder)
     print(f"{count} articles embedded with {embedder.name}, which is now searched with")
     return 0

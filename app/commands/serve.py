@@ -3,7 +3,10 @@
 import argparse
 import asyncio
 import socket
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from starlette.applications import Starlette
 
 from app.commands.migrate import migrate_database
 from app.database import Database, find_database
@@ -44,13 +47,27 @@ async def work_and_serve(
     app = create_app(settings, database, pool=pool)
     async with AsyncExitStack() as stack:
         channels = await stack.enter_async_context(open_channels(settings))
-        worker = make_worker(settings, database, pool, open_agent(settings), channels)
-        working = await stack.enter_async_context(running_worker(worker))
-        serving = asyncio.create_task(serve(app, settings, stopping))
+        serving = await stack.enter_async_context(serving_until(app, settings, stopping))
         if not stopping.is_set():
             print_welcome(settings, drawn)
+        # messages are taken in meanwhile: on a new database it takes ten seconds to learn from the examples
+        worker = make_worker(settings, database, pool, await open_agent(settings, pool), channels)
+        working = await stack.enter_async_context(running_worker(worker))
         await asyncio.wait([serving, working], return_when=asyncio.FIRST_COMPLETED)
         stopping.set()  # should one of the two end by itself, the other ends too
+        await serving
+
+
+@asynccontextmanager
+async def serving_until(
+    app: Starlette, settings: Settings, stopping: asyncio.Event
+) -> AsyncIterator[asyncio.Task[None]]:
+    """The web side at work for the length of the block."""
+    serving = asyncio.create_task(serve(app, settings, stopping))
+    try:
+        yield serving
+    finally:
+        stopping.set()
         await serving
 
 

@@ -44,7 +44,7 @@ async def run(_: argparse.Namespace, settings: Settings) -> int:
         open_channels(settings) as channels,
     ):
         await wait_for_schema(pool, stopping)
-        worker = make_worker(settings, database, pool, open_agent(settings), channels)
+        worker = make_worker(settings, database, pool, await open_agent(settings, pool), channels)
         log.info("worker started", extra={"worker": worker.settings.name})
         async with running_worker(worker) as working:
             told = asyncio.create_task(stopping.wait())

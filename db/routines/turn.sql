@@ -56,7 +56,9 @@ begin
   end if;
   return jsonb_build_object(
     'turn_id', running.id, 'attempts', running.attempts, 'conversation_id', talk.id, 'customer_id', talk.customer_id,
-    'epoch', talk.epoch, 'handler', talk.handler, 'trust', proven, 'plan', talk.plan, 'language', talk.language,
+    'epoch', talk.epoch, 'handler', talk.handler, 'trust', proven, 'language', talk.language,
+    -- mail and chats name no plan: what is known of whoever is proven to write, from a form or from the team
+    'plan', coalesce(talk.plan, case when proven >= 1 then (select plan from customers where id = talk.customer_id) end),
     'sentiment', talk.sentiment, 'summary', talk.summary, 'subject', talk.subject, 'is_test', talk.is_test,
     'is_suppressed', is_suppressed(talk),
     -- whoever only claims an address is called what they call themselves, not what its owner is called

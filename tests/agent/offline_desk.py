@@ -11,13 +11,13 @@ from agent import tool_arguments
 from agent.articles import parse_article
 from agent.assess import Assessor
 from agent.brief import Author, Brief, ChannelLimits, Line
-from agent.classify import Classifier
 from agent.grounding import Evidence, Problem, ReplyDraft, check_reply
 from agent.models.base import ModelRequest, Text, ToolCall, ToolResult
 from agent.models.offline import OfflineModel
 from agent.tool_schemas import TOOLS
+from tests.shipped import load_classifier
 
-ASSESSOR = Assessor(Classifier.load(Path(__file__).parents[2] / "agent" / "examples.jsonl"))
+ASSESSOR = Assessor(load_classifier())
 SAMPLE_COMPANY = Path(__file__).parents[2] / "app" / "sample_company"
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 ARGUMENTS: dict[str, type[tool_arguments.Arguments]] = {
@@ -137,7 +137,7 @@ class Desk:
             (*(line.text for line in (*self.brief.history, *self.brief.burst)), *told),
             frozenset(call.name for call in self.calls if call.name != "send_response"),
             self.brief.company,
-            ("other.example",),
+            ("other.example", "tidefern.example"),
             self.brief.limits.max_chars,
             self.brief.assessment.language,
         )

@@ -1,19 +1,15 @@
 """The pre-pass as a whole: urgency in words, trend, repeated tries, greetings and goodbyes."""
 
-from pathlib import Path
-
 import pytest
 
 from agent.assess import Assessor, asks_for_update
 from agent.brief import Assessment
-from agent.classify import Classifier
-
-EXAMPLES = Path(__file__).parents[2] / "agent" / "examples.jsonl"
+from tests.shipped import load_classifier
 
 
 @pytest.fixture(scope="module")
 def assessor() -> Assessor:
-    return Assessor(Classifier.load(EXAMPLES))
+    return Assessor(load_classifier())
 
 
 def assess(

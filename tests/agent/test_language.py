@@ -50,3 +50,17 @@ def test_accents_may_be_missing() -> None:
 @pytest.mark.parametrize(("key", "language"), [(key, code) for key, texts in load_texts().items() for code in texts])
 def test_our_own_texts_are_in_the_language_they_claim(key: str, language: str) -> None:
     assert detect_language(load_texts()[key][language], language) == language
+
+
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [
+        ("Sabahtan beri hiçbir görev açılmıyor.", "tr"),
+        ("boa noite", "pt"),
+        ("bonsoir", "fr"),
+        ("yeh kaam abhi tak theek nahi hua", "ur"),
+        ("moechte das Passwort aendern, es laeuft nicht", "de"),
+    ],
+)
+def test_a_few_everyday_words_are_enough(text: str, language: str) -> None:
+    assert find_language(text) == language

@@ -80,7 +80,8 @@ async def test_a_greeting_and_a_goodbye_need_no_search() -> None:
 
 async def test_an_unsure_search_is_tried_again_and_then_asked_back() -> None:
     low = search_result("low", "Export projects", "Import tasks", "Webhooks", scores=(0.4, 0.38, 0.37))
-    desk = Desk(make_brief("something with the files is odd on my side"), [low, low])
+    other = search_result("low", "Import tasks", "Export projects", scores=(0.4, 0.38))
+    desk = Desk(make_brief("something with the files is odd on my side"), [low, other])
     sent = await desk.run()
     assert desk.names == ["search_knowledge_base", "search_knowledge_base", "send_response"]
     assert desk.calls[0].arguments != desk.calls[1].arguments
@@ -252,3 +253,15 @@ async def test_a_further_question_about_the_same_passage_gets_its_sentence_and_n
     sent = await Desk(asked, [search_result("high", "Export projects")]).run()
     assert "20 projects" in sent["body"]
     assert "Tick" not in sent["body"]
+
+
+@pytest.mark.parametrize(
+    ("question", "ending"),
+    [
+        ("How do I export all the projects of our workspace with their comments to keep a copy?", "answer"),
+        ("How do I export projects?", "clarifying_question"),
+    ],
+)
+async def test_one_search_that_found_something_is_enough_where_many_words_agree(question: str, ending: str) -> None:
+    found = [search_result(sure, "Export projects", "Import tasks") for sure in ("low", "none", "low")]
+    assert (await Desk(make_brief(question), found).run())["kind"] == ending

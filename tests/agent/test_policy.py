@@ -1,15 +1,15 @@
 """Which messages go to a person, in which language, and which look-alikes do not."""
 
-import json
 import re
-from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.policy import MAX_CHARS, REASONS, find_escalations, load_rules
+from db.examples import read_shipped
 
+TEN_LANGUAGES = ("en", "de", "fr", "es", "it", "pt", "nl", "pl", "tr", "ru")
 CASES = {
     "human_wanted": {
         "en": ["I'd rather speak with a human.", "get me an agent", "Can I talk to a real person please?", "HUMAN NOW"],
@@ -268,26 +268,27 @@ def test_any_text_is_judged_without_an_error(text: str, language: str) -> None:
     assert len(find_escalations(text, language)) <= len(REASONS)
 
 
-EXAMPLES = Path(__file__).parents[2] / "agent" / "examples.jsonl"
-MUST = {
-    "bill",
-    "billing_dispute",
-    "human",
-    "human_wanted",
-    "legal",
-    "sec",
-    "security",
-    "del",
-    "account_deletion",
-    "safety",
-}
+@pytest.mark.parametrize("language", TEN_LANGUAGES)
+def test_every_reason_a_person_must_see_has_certain_rules_in_ten_languages(language: str) -> None:
+    for reason, (_, must) in REASONS.items():
+        assert not must or load_rules()[reason][language]["strong"]
 
 
-def test_the_rules_find_nearly_every_labelled_case_and_few_others() -> None:
-    rows = [json.loads(line) for line in EXAMPLES.read_text(encoding="utf-8").splitlines()]
-    must = [row for row in rows if MUST & set(row["reasons"])]
-    calm = [row for row in rows if not row["reasons"]]
-    found = sum(any(e.must for e in find_escalations(row["text"], row["lang"])) for row in must)
-    false = sum(bool(find_escalations(row["text"], row["lang"])) for row in calm)
-    assert found / len(must) >= 0.97
-    assert false / len(calm) <= 0.05
+@pytest.mark.parametrize(
+    ("language", "plain"), [("de", "bitte mein konto loeschen, zurueckzahlen und schoene gruesse"), ("de", "loeschung")]
+)
+def test_umlauts_may_be_written_as_two_letters(language: str, plain: str) -> None:
+    umlauts = plain.replace("oe", "ö").replace("ue", "ü")
+    assert [e.reason for e in find_escalations(plain, language)] == [
+        e.reason for e in find_escalations(umlauts, language)
+    ]
+
+
+@pytest.mark.parametrize("english", [True, False])
+def test_what_the_rules_hand_over_was_nearly_always_a_case(english: bool) -> None:
+    rows = [row for row in read_shipped() if (row.language == "en") == english]
+    taken = [row for row in rows if any(e.must for e in find_escalations(row.text, row.language))]
+    assert sum(bool(row.reasons) for row in taken) / len(taken) >= 0.9
+    must = [row for row in rows if any(REASONS[reason][1] for reason in row.reasons)]
+    found = sum(any(e.must for e in find_escalations(row.text, row.language)) for row in must)
+    assert found / len(must) >= 0.65

@@ -55,7 +55,7 @@ async def commit_after_losing_the_lease(desk: Desk, pool: Pool) -> str | None:
             await asyncio.sleep(0.3)
             return await super().reply(request)
 
-    working = asyncio.create_task(make_runner(pool, Slow([reply_with("late")])).run(late))
+    working = asyncio.create_task(make_runner(pool, Slow([reply_with("Good.")])).run(late))
     await thinking.wait()
     held = await claim(pool, "holder")
     holder = asyncio.create_task(make_runner(pool, Slow([reply_with("in time")] * 2)).run(held))
@@ -69,7 +69,7 @@ async def think_on_after_losing_the_lease(desk: Desk, pool: Pool) -> str | None:
     case = make_case("case1", "web")
     await desk.write([case])
     late = await claim(pool, "late", timedelta(0))
-    model = ScriptedModel([search_for("boards"), search_for("lists"), reply_with("late")])
+    model = ScriptedModel([search_for("boards"), search_for("lists"), reply_with("Good.")])
     held: list[ClaimedLane] = []
 
     class Overtaken(ScriptedModel):

@@ -1,8 +1,11 @@
 import asyncpg
 import pytest
 
-from db.pool import Connection
+from db.knowledge import retire_article
+from db.left_out import list_left_out
+from db.pool import Connection, Pool
 from db.search import PassageSearch, add_thresholds, search_passages
+from tests.agent.word_embedder import take_in
 
 
 @pytest.mark.parametrize(("language", "config"), [("en", "english"), ("de", "german"), ("xx", "english")])
@@ -27,3 +30,35 @@ async def test_two_live_versions_of_one_article_cannot_be_stored(conn: Connectio
     await conn.execute(add, 1)
     with pytest.raises(asyncpg.UniqueViolationError):
         await conn.execute(add, 2)
+
+
+async def test_how_often_a_word_stands_is_true_after_imports_and_removals(pool: Pool, conn: Connection) -> None:
+    await take_in(pool, "one", "Refund.", title="Refund")
+    await take_in(pool, "two", "Refund of an invoice.", title="Money")
+    await take_in(pool, "two", "Only an invoice.", title="Money")
+    await take_in(pool, "three", "Refund in secret.", visibility="internal")
+    await retire_article(conn, "one")
+    counted = await conn.fetch("select lexeme, passages from search_lexemes where passages <> 0 order by lexeme")
+    stands = await conn.fetch("select lexeme, count(*) from passage_terms group by lexeme order by lexeme")
+    assert [tuple(row) for row in counted] == [tuple(row) for row in stands]
+    size = await conn.fetchrow("select passages, words from search_corpus")
+    assert size is not None
+    assert tuple(size) == (1, await conn.fetchval("select sum(tf) from passage_terms"))
+
+
+@pytest.mark.parametrize("slip", ["pasword", "passwordd", "passwird", "psasword"])
+async def test_two_spellings_one_letter_apart_meet(conn: Connection, slip: str) -> None:
+    assert await conn.fetchval("select list_spellings('password') && list_spellings($1)", slip)
+    assert not await conn.fetchval("select list_spellings('passport') && list_spellings($1)", slip)
+
+
+async def test_what_was_left_out_is_told_with_the_reason(pool: Pool, conn: Connection) -> None:
+    await take_in(pool, "old", "The old price.", title="Price of last year")
+    await take_in(pool, "new", "The new price.", title="Price", supersedes="old")
+    await take_in(pool, "secret", "For leavers.", title="Price offers", visibility="internal")
+    await take_in(pool, "free", "Nothing.", title="Price of Free", plan="free")
+    left = await list_left_out(conn, "what is the price?", "pro", 5)
+    assert {(article.slug, article.why) for article in left} == {
+        ("old", "superseded by new"), ("secret", "internal"), ("free", "for the plan free"),
+    }  # fmt: skip
+    assert await list_left_out(conn, "webhooks", "pro", 5) == []

@@ -48,7 +48,7 @@ async def open_channel(settings: Settings, api_base: str, *, token: str = TOKEN)
 async def running_desk(settings: Settings, database_url: str, pool: Pool, channel: WhatsApp) -> AsyncIterator[None]:
     """Web and worker for the length of the block."""
     app, stopping = create_app(settings, Database(database_url, database_url)), asyncio.Event()
-    worker = make_worker(settings, pool, channel)
+    worker = await make_worker(settings, pool, channel)
     tasks = [asyncio.create_task(serve(app, settings, stopping)), asyncio.create_task(worker.run())]
     try:
         await wait_for_port(settings.port)
@@ -59,8 +59,9 @@ async def running_desk(settings: Settings, database_url: str, pool: Pool, channe
         await asyncio.gather(*tasks)
 
 
-def make_worker(settings: Settings, pool: Pool, channel: WhatsApp) -> Worker:
-    runner = replace(make_turn_runner(settings, pool, open_agent(settings)), channels={"whatsapp": channel})
+async def make_worker(settings: Settings, pool: Pool, channel: WhatsApp) -> Worker:
+    agent = await open_agent(settings, pool)
+    runner = replace(make_turn_runner(settings, pool, agent), channels={"whatsapp": channel})
     return Worker(
         pool=pool,
         handlers={"inbound": runner, "deliver": Deliver(pool, {"whatsapp": channel}, "TF")},

@@ -90,7 +90,7 @@ async def report_opt_out(desk: Desk, body: str) -> None:
 
 async def test_stop_before_the_commit_voids_the_reply(desk: Desk) -> None:
     await begin_chat(desk)
-    await queue_up(desk, partial(stop, desk), await hold_commit(desk, "too late"))
+    await queue_up(desk, partial(stop, desk), await hold_commit(desk, "Good for you."))
     assert (await desk.list_states())[-1] == "silenced"
     await desk.deliver()
     assert desk.vendor.taken == [FAREWELL]
@@ -98,7 +98,7 @@ async def test_stop_before_the_commit_voids_the_reply(desk: Desk) -> None:
 
 async def test_stop_right_after_the_commit_keeps_the_reply_from_the_vendor(desk: Desk) -> None:
     await begin_chat(desk)
-    await queue_up(desk, await hold_commit(desk, "committed first"), partial(stop, desk))
+    await queue_up(desk, await hold_commit(desk, "Glad to hear it."), partial(stop, desk))
     await desk.deliver()
     assert desk.vendor.taken == [FAREWELL]
     assert await desk.list_waiting() == []
@@ -106,7 +106,7 @@ async def test_stop_right_after_the_commit_keeps_the_reply_from_the_vendor(desk:
 
 async def test_stop_before_the_last_look_at_the_customer_keeps_the_reply_from_the_vendor(desk: Desk) -> None:
     await begin_chat(desk)
-    await desk.answer("too late")
+    await desk.answer("Good for you.")
     await queue_up(desk, partial(stop, desk), desk.deliver)
     await desk.deliver()
     assert desk.vendor.taken == [FAREWELL]
@@ -312,7 +312,7 @@ async def test_stops_starts_stickers_turns_deliveries_and_reminders_at_one_momen
         await desk.answer_with_ticket("Hello.")
         out, message_id = await claim_reply(desk)
         await desk.chat("How does it work?", number=number)
-        commit = await hold_commit(desk, "the agent's word")
+        commit = await hold_commit(desk, "Thanks for that.")
         reference = await desk.reference()
         if place % 3 == 0:  # a person owes an answer, and the window closes
             await desk.conn.execute(HOURS_AGO)

@@ -19,7 +19,7 @@ from tests.stand_ins.vendor import Vendor, running_vendor
 from worker.deliver import Deliver
 
 NUMBER = "+4915112345678"
-LONG = "one two three four five six seven eight nine ten eleven twelve"
+LONG = "thank you for that and also for this and all of it and so on again"
 
 
 @pytest.fixture

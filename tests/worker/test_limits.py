@@ -84,7 +84,7 @@ async def test_when_the_money_of_the_day_is_spent_the_last_model_answers(pool: P
         "values ('spend:' || to_char(now() at time zone 'UTC', 'YYYY-MM-DD'), 7, true)"
     )
     await submit(conn, "Hello there")
-    dear, free = ScriptedModel([reply_with("dear")]), ScriptedModel([reply_with("free")])
+    dear, free = ScriptedModel([reply_with("Good.")]), ScriptedModel([reply_with("free")])
     await make_runner(pool, dear, free).run(await claim_one(pool))
     assert (len(dear.requests), len(free.requests)) == (0, 1)
 

@@ -57,9 +57,9 @@ async def test_what_was_settled_in_another_way_is_off_the_list_and_the_agent_ans
     assert await count_waiting(desk) == 0
     assert await desk.sql("select status from tickets where reference = $1", reference) == "resolved"
     await desk.write("START")
-    await desk.turn(reply_with("Here I am."))
+    await desk.turn(reply_with("Good to hear."))
     await desk.deliver()
-    assert [one.send.body for one in desk.taken] == ["Here I am."]
+    assert [one.send.body for one in desk.taken] == ["Good to hear."]
 
 
 async def test_nobody_but_the_team_settles_a_ticket(desk: ChatDesk) -> None:

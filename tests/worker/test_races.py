@@ -42,10 +42,10 @@ async def test_whoever_of_the_team_steps_in_while_the_model_thinks_is_not_talked
     desk: Desk, act: Callable[[Desk], Awaitable[None]]
 ) -> None:
     reference = await submit(desk.conn, "Hello there")
-    await desk.answer("too late", happens=lambda: act(desk))
+    await desk.answer("Good for you.", happens=lambda: act(desk))
     await desk.answer()
     assert await desk.list_states() == ["silenced", "done"]
-    assert "too late" not in await list_replies(desk.conn, reference)
+    assert "Good for you." not in await list_replies(desk.conn, reference)
     assert await desk.list_waiting() == ([] if act is Desk.say else ["person"])
 
 
@@ -65,11 +65,11 @@ async def test_after_two_dropped_replies_the_third_is_kept_and_the_newest_word_g
     assert await desk.list_states() == ["superseded", "superseded", "done"]
     assert await list_replies(desk.conn, reference) == ["third"]
     assert await desk.list_waiting() == ["queue"]
-    await desk.answer("for the newest")
-    assert await list_replies(desk.conn, reference) == ["third", "for the newest"]
+    await desk.answer("Here is how.")
+    assert await list_replies(desk.conn, reference) == ["third", "Here is how."]
     assert await desk.list_waiting() == []
     await desk.write()
-    await desk.answer("dropped", happens=desk.write)
+    await desk.answer("Good day.", happens=desk.write)
     assert (await desk.list_states())[-1] == "superseded", "patience is counted anew after an answer"
 
 
@@ -79,9 +79,9 @@ async def test_after_two_dropped_replies_the_third_is_kept_and_the_newest_word_g
 @pytest.mark.parametrize("act", [Desk.click, Desk.say])
 async def test_a_click_before_the_commit_voids_the_reply(desk: Desk, act: Callable[[Desk], Awaitable[None]]) -> None:
     reference = await submit(desk.conn, "Hello there")
-    await queue_up(desk, lambda: act(desk), await hold_commit(desk, "too late"))
+    await queue_up(desk, lambda: act(desk), await hold_commit(desk, "Good for you."))
     assert await desk.list_states() == ["silenced"]
-    assert "too late" not in await list_replies(desk.conn, reference)
+    assert "Good for you." not in await list_replies(desk.conn, reference)
 
 
 @pytest.mark.parametrize("act", [Desk.click, Desk.say])
@@ -89,7 +89,7 @@ async def test_a_click_right_after_the_commit_keeps_the_reply_from_the_vendor(
     desk: Desk, act: Callable[[Desk], Awaitable[None]]
 ) -> None:
     await begin_chat(desk)
-    await queue_up(desk, await hold_commit(desk, "committed first"), lambda: act(desk))
+    await queue_up(desk, await hold_commit(desk, "Glad to hear it."), lambda: act(desk))
     assert (await desk.list_states())[-1] == "done"
     await desk.deliver()
     assert desk.vendor.taken == ([] if act is Desk.click else ["Jane here."])
@@ -122,7 +122,7 @@ async def test_a_reply_that_waits_to_be_sent_is_not_sent_after_a_person_stepped_
     desk: Desk, act: Callable[[Desk], Awaitable[None]]
 ) -> None:
     await begin_chat(desk)
-    await desk.answer("first part\nsecond part")
+    await desk.answer("Here is how.\nHere it is.")
     await act(desk)
     await desk.deliver()
     assert desk.vendor.taken == ([] if act is Desk.click else ["Jane here."])
@@ -149,12 +149,12 @@ async def test_what_the_vendor_is_taking_when_a_person_steps_in_is_kept_as_sent_
     desk: Desk, act: Callable[[Desk], Awaitable[None]]
 ) -> None:
     await begin_chat(desk)
-    await desk.answer("first part\nsecond part")
+    await desk.answer("Here is how.\nHere it is.")
     desk.vendor.happens = lambda: act(desk)
     await desk.deliver()
     if act is Desk.say:
         await desk.deliver()
-    assert desk.vendor.taken == (["first part"] if act is Desk.click else ["first part", "Jane here."])
+    assert desk.vendor.taken == (["Here is how."] if act is Desk.click else ["Here is how.", "Jane here."])
     assert await desk.list_waiting() == (["person"] if act is Desk.click else [])
 
 
@@ -173,12 +173,12 @@ async def test_a_try_that_failed_is_not_repeated_after_a_person_stepped_in(
     desk: Desk, act: Callable[[Desk], Awaitable[None]], failure: Exception
 ) -> None:
     await begin_chat(desk)
-    await desk.answer("the agent's word")
+    await desk.answer("Thanks for that.")
     desk.vendor.happens, desk.vendor.failure = lambda: act(desk), failure
     await desk.deliver()
     await desk.deliver()
     assert desk.vendor.taken == ([] if act is Desk.click else ["Jane here."])
-    assert await desk.conn.fetchval("select delivery from messages where body = 'the agent''s word'") == "cancelled"
+    assert await desk.conn.fetchval("select delivery from messages where body = 'Thanks for that.'") == "cancelled"
     assert await desk.list_waiting() == (["person"] if act is Desk.click else [])
 
 
@@ -197,7 +197,7 @@ async def test_a_persons_answer_that_leaves_before_the_word_is_taken_up_ends_the
 
 async def test_a_persons_answer_ends_the_wait_also_after_a_reply_that_is_in_doubt_for_good(desk: Desk) -> None:
     await begin_chat(desk)
-    await desk.answer("in doubt")
+    await desk.answer("Very good.")
     desk.vendor.failure, desk.vendor.index_lag = ConnectionResetError(), None
     await desk.deliver()
     assert await desk.list_waiting() == ["person"]
@@ -213,7 +213,7 @@ async def test_a_persons_answer_ends_the_wait_also_after_a_reply_that_is_in_doub
 async def test_clicks_words_and_commits_at_one_moment_never_deadlock(desk: Desk) -> None:
     for _ in range(100):
         reference = await submit(desk.conn, "Hello there")
-        commit = await hold_commit(desk, "the agent's word")
+        commit = await hold_commit(desk, "Thanks for that.")
         word = NewWebMessage(reference, "One more thing", uuid4().hex, f"{uuid4().hex}-00", uuid4().hex, 0)
         await asyncio.gather(
             commit(),
@@ -234,7 +234,7 @@ async def test_commits_deliveries_clicks_and_heartbeats_at_one_moment_never_dead
         await desk.answer_with_ticket("Hello.")
         out = await claim_one(desk.pool)
         await desk.chat("How does it work?", number=chat)
-        commit = await hold_commit(desk, "the agent's word")
+        commit = await hold_commit(desk, "Thanks for that.")
         reference = await desk.reference()
         idle = await claim_idle(desk, number)
         _, _, _, kept, *_ = await asyncio.gather(
@@ -246,7 +246,7 @@ async def test_commits_deliveries_clicks_and_heartbeats_at_one_moment_never_dead
         )
         assert {(lane.lane, lane.token) for lane in idle} <= kept  # type: ignore[operator]
         await put_off(desk)
-    kept = "select count(*) from messages where body = 'the agent''s word' and delivery <> 'cancelled'"
+    kept = "select count(*) from messages where body = 'Thanks for that.' and delivery <> 'cancelled'"
     assert await desk.conn.fetchval(kept) == 0, "committed before the person's word or after, it is not sent"
     assert await pending_agrees(desk.conn)
 

@@ -67,7 +67,7 @@ async def test_a_worker_whose_lease_was_taken_over_keeps_nothing(pool: Pool, con
     late = await claim_one(pool, worker="late", lease=timedelta(0))
     held = await claim_one(pool, worker="holder")
     with pytest.raises(LeaseLost):
-        await make_runner(pool, ScriptedModel([reply_with("late")])).run(late)
+        await make_runner(pool, ScriptedModel([reply_with("Good.")])).run(late)
     await make_runner(pool, ScriptedModel([reply_with("in time")])).run(held)
     assert await list_replies(conn, reference) == ["in time"]
 
@@ -81,7 +81,7 @@ async def test_a_lease_lost_in_the_middle_of_a_turn_keeps_nothing(pool: Pool, co
         await make_runner(pool, ScriptedModel([reply_with("the other one")])).run(await claim_one(pool, worker="b"))
 
     with pytest.raises(LeaseLost):
-        await make_runner(pool, Interrupted([reply_with("mine")], lose_it)).run(lane)
+        await make_runner(pool, Interrupted([reply_with("Good.")], lose_it)).run(lane)
     assert await list_replies(conn, reference) == ["the other one"]
 
 
@@ -106,7 +106,7 @@ async def test_a_reply_is_dropped_when_a_person_took_over_meanwhile(pool: Pool, 
     async def take_over() -> None:
         await conn.execute("update conversations set handler = 'human', epoch = epoch + 1")
 
-    await make_runner(pool, Interrupted([reply_with("too late")], take_over)).run(await claim_one(pool))
+    await make_runner(pool, Interrupted([reply_with("Good for you.")], take_over)).run(await claim_one(pool))
     assert await list_replies(conn, reference) == []
     assert await conn.fetchval("select state from turns") == "silenced"
     # the message itself is kept for the person, by a turn that says nothing
@@ -125,7 +125,7 @@ async def test_a_reply_is_dropped_when_the_customer_wrote_again_and_the_next_one
     async def write() -> None:
         await write_again(conn, reference, "One more thing")
 
-    await make_runner(pool, Interrupted([reply_with("stale")], write)).run(await claim_one(pool))
+    await make_runner(pool, Interrupted([reply_with("Good.")], write)).run(await claim_one(pool))
     assert await list_replies(conn, reference) == []
     model = ScriptedModel([reply_with("for both")])
     await make_runner(pool, model).run(await claim_one(pool))
@@ -274,7 +274,7 @@ async def test_a_worker_whose_lease_moved_on_commits_nothing_even_if_the_turn_is
         taken.append(await claim_one(pool, worker="b"))
 
     with pytest.raises(LeaseLost):
-        await make_runner(pool, Interrupted([reply_with("late")], lose_it)).run(lane)
+        await make_runner(pool, Interrupted([reply_with("Good.")], lose_it)).run(lane)
     assert await list_replies(conn, reference) == []
     await make_runner(pool, ScriptedModel([reply_with("in time")])).run(taken[0])
     assert await list_replies(conn, reference) == ["in time"]
@@ -289,7 +289,7 @@ async def test_a_step_of_a_worker_whose_lease_moved_on_is_not_journalled(pool: P
         await claim_one(pool, worker="b")
 
     with pytest.raises(LeaseLost):
-        await make_runner(pool, Interrupted([search_for("boards"), reply_with("late")], lose_it)).run(lane)
+        await make_runner(pool, Interrupted([search_for("boards"), reply_with("Good.")], lose_it)).run(lane)
     assert await count(conn, "turn_steps") == 0
 
 
@@ -297,7 +297,7 @@ async def test_a_worker_that_comes_too_late_asks_no_model(pool: Pool, conn: Conn
     await submit(conn, "Hello there")
     late = await claim_one(pool, worker="late", lease=timedelta(0))
     await claim_one(pool, worker="holder")
-    model = ScriptedModel([reply_with("late")])
+    model = ScriptedModel([reply_with("Good.")])
     with pytest.raises(LeaseLost):
         await make_runner(pool, model).run(late)
     assert model.requests == []

@@ -78,11 +78,11 @@ async def test_what_is_written_during_a_turn_voids_its_answer_and_is_in_the_next
     async def think_again() -> None:
         await desk.write("As PDF, I mean")
 
-    await desk.think(InterruptedModel(think_again, [reply_with("As CSV, here is how.")]))
+    await desk.think(InterruptedModel(think_again, [reply_with("Here is how.")]))
     assert await desk.sql("select count(*) from messages where direction = 'outbound'") == 0
-    await desk.turn(reply_with("As PDF, here is how."))
+    await desk.turn(reply_with("Here it is."))
     await desk.deliver()
-    assert [one.send.body for one in desk.taken] == ["As PDF, here is how."]
+    assert [one.send.body for one in desk.taken] == ["Here it is."]
     assert await desk.sql("select count(*) from messages where direction = 'inbound'") == 2
 
 

@@ -1,0 +1,201 @@
+"""Facts of one plan told of another: each number is bound to the plan it stands beside."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from agent.check_words import list_content, load_set, weigh_word
+from agent.evidence import Evidence, Ground, Problem, ReplyDraft
+from agent.facts import LIST_MARK, Fact, list_names, locate_numbers
+from agent.text import plain_text
+from agent.words import fold, list_words, split_sentences, stem_word
+
+GENERAL = ""
+"""What holds for every plan."""
+FORWARD = re.compile(
+    r"[^,;.:()\d]{0,45}?(?:\(|\b(?:on|for|in|with|under|auf|bei|im|mit|für|beim|pour|sur|avec|en|dans|con|para|no|na|em"
+    r"|com|nel|sul|per|met|op|bij|voor|w|dla)\b)\s*(?:the |den |dem |der |das |le |la |el |o |il |het |de |l'|plan )*"
+)
+"""What may stand between a number and the plan it belongs to, where the plan comes after it."""
+JOINT = re.compile(
+    r"\s*(?:plans?\s*)?(?:,|and|or|und|oder|et|ou|y|o|e|en|of|&|/)+\s*(?:the |den |le |la |el )?", re.IGNORECASE
+)
+APART = re.compile(
+    r"[;.]|\b(?:when|after|until|while|if|because|once|wenn|nachdem|sobald|weil|quand|lorsque|après|cuando|después"
+    r"|porque|quando|depois|dopo|wanneer|nadat|totdat|gdy)\b"
+)
+"""Between a plan and a number behind it: the number is about something else."""
+DENIED = 18  # characters before a plan's name in which a "not" takes it out of the statement
+INSTEAD = re.compile(
+    r"\b(?:instead of|rather than|unlike|statt|anders als|au lieu de|en lugar de|em vez de|invece di) ?$"
+)
+DENYING = ("en", "de", "fr", "es", "pt", "it", "nl", "pl")
+SAME = 0.5
+"""The share of a sentence's words that a cited one must have to be about the same."""
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """Plans named together in a sentence, and where."""
+
+    start: int
+    end: int
+    plans: frozenset[str]
+
+
+def find_wrong_plans(reply: ReplyDraft, evidence: Evidence, ground: Ground) -> Iterator[Problem]:
+    """What the article of another plan says, told as this one's."""
+    if reply.kind != "answer" or not reply.citations:
+        return
+    names = list_plan_names(reply, evidence, ground)
+    body = plain_text(reply.body)
+    named = frozenset(
+        plan for sentence in split_sentences(body) for one in find_plans(sentence, names) for plan in one.plans
+    )
+    yield from find_foreign_articles(reply, evidence, named)
+    if names:
+        passages = {h: evidence.passages[h] for h in reply.citations if h in evidence.passages}
+        yield from find_misplaced_numbers(body, passages, evidence, names, named)
+        yield from find_misplaced_features(body, passages, evidence, names)
+
+
+def list_plan_names(reply: ReplyDraft, evidence: Evidence, ground: Ground) -> frozenset[str]:
+    """All plans the turn knows of, folded."""
+    written = {fact.value for fact in list_names(f"{ground.cited}\n{reply.body}") if fact.kind == "plan"}
+    filed = (*evidence.guarded.plans, *evidence.passage_plans.values(), evidence.plan or "")
+    return frozenset(written | {fold(plan) for plan in filed if plan})
+
+
+def find_foreign_articles(reply: ReplyDraft, evidence: Evidence, named: frozenset[str]) -> Iterator[Problem]:
+    """Cited articles of another plan than the customer's, which the reply does not even name."""
+    for handle in reply.citations:
+        plan = fold(evidence.passage_plans.get(handle, ""))
+        if plan and evidence.plan and plan != fold(evidence.plan) and plan not in named:
+            yield Problem("wrong_plan", f"{handle} holds for the {plan} plan, the customer has {evidence.plan}")
+            return
+
+
+def find_plans(sentence: str, names: frozenset[str]) -> list[Named]:
+    """The plans a sentence speaks of, those joined by "and" together. A name is written with a capital."""
+    found: list[Named] = []
+    for match in re.finditer(r"(?<![A-Za-z])[A-Z][A-Za-z]+", sentence):
+        name = fold(match.group())
+        if name not in names or is_denied(sentence[: match.start()]):
+            continue
+        if found and JOINT.fullmatch(sentence[found[-1].end : match.start()]):
+            found[-1] = Named(found[-1].start, match.end(), found[-1].plans | {name})
+        else:
+            found.append(Named(match.start(), match.end(), frozenset({name})))
+    return found
+
+
+def is_denied(before: str) -> bool:
+    words = list_words(before[-DENIED:])
+    is_negated = any(word.endswith("n't") or word in load_set("negations", code) for word in words for code in DENYING)
+    return is_negated or INSTEAD.search(fold(before[-2 * DENIED :])) is not None
+
+
+def bind_numbers(text: str, names: frozenset[str], base: frozenset[str]) -> Iterator[tuple[Fact, frozenset[str]]]:
+    """Each number of a text as written, with the plans it is said of: those beside it, else those of the line that
+    introduces it, else `base`."""
+    introduced = base
+    for line in text.splitlines():
+        item = LIST_MARK.match(line)
+        held: frozenset[str] = frozenset()
+        for sentence in split_sentences(LIST_MARK.sub("", line)):
+            plans = find_plans(sentence, names)
+            if item and plans and not held:  # "- Pro: $9. Up to 100 members."
+                held = plans[0].plans
+            for number in locate_numbers(sentence):
+                bound = choose_plans(sentence, number.start, number.end, plans) or held or introduced
+                yield number.fact, bound
+        if line.strip().endswith(":"):
+            introduced = frozenset().union(*(one.plans for one in find_plans(line, names))) or base
+        elif not line.strip():
+            introduced = base
+
+
+def choose_plans(sentence: str, start: int, end: int, plans: list[Named]) -> frozenset[str]:
+    after = next((one for one in plans if one.start >= end), None)
+    before = next((one for one in reversed(plans) if one.end <= start), None)
+    if after and FORWARD.fullmatch(sentence[end : after.start]):
+        return after.plans
+    is_apart = before is None or APART.search(sentence[before.end : start]) is not None
+    return frozenset() if is_apart or before is None else before.plans
+
+
+def find_misplaced_numbers(
+    body: str, passages: Mapping[str, str], evidence: Evidence, names: frozenset[str], named: frozenset[str]
+) -> Iterator[Problem]:
+    """Numbers told of a plan that nothing cited says of it. A reply that names no plan speaks of the customer's."""
+    known: dict[tuple[str, str], set[str]] = {}
+    for handle, text in passages.items():
+        base = find_base(handle, text, evidence, names)
+        for fact, plans in bind_numbers(plain_text(text), names, base):
+            for unit in {fact.unit, ""}:  # a reply may leave the unit out
+                known.setdefault((fact.value, unit), set()).update(plans or {GENERAL})
+    own = frozenset({fold(evidence.plan)}) if evidence.plan and not named else frozenset()
+    for fact, plans in bind_numbers(body, names, own):
+        places = known.get((fact.value, "" if fact.unit == "any" else fact.unit), {GENERAL})
+        if plans and GENERAL not in places and places.isdisjoint(plans):
+            told = f"{fact.written} is said of {', '.join(sorted(places))}, not of {', '.join(sorted(plans))}"
+            yield Problem("wrong_plan", told)
+
+
+def find_base(handle: str, text: str, evidence: Evidence, names: frozenset[str]) -> frozenset[str]:
+    """The plan a whole article holds for: as it is filed, or the only one its title names."""
+    if handle in evidence.passage_plans:
+        return frozenset({fold(evidence.passage_plans[handle])})
+    title = find_plans(text.split("\n", 1)[0], names)
+    return title[0].plans if len(title) == 1 and len(title[0].plans) == 1 else frozenset()
+
+
+def find_misplaced_features(
+    body: str, passages: Mapping[str, str], evidence: Evidence, names: frozenset[str]
+) -> Iterator[Problem]:
+    """Sentences that name a plan no cited sentence about the same thing names."""
+    cited = [
+        (weigh_sentence(sentence, names), join_plans(sentence, names) or find_base(handle, text, evidence, names))
+        for handle, text in passages.items()
+        for sentence in split_sentences(plain_text(text))
+    ]
+    for sentence in split_sentences(body):
+        plans = join_plans(sentence, names)
+        if len(plans) > 1 and speaks_to(sentence):  # "you have Pro, and it is part of Business"
+            plans -= {fold(evidence.plan or "")}
+        words = weigh_sentence(sentence, names)
+        about = [told for told_words, told in cited if share(words, told_words) >= SAME and told]
+        if plans and about and words and any(all(plan not in told for told in about) for plan in plans):
+            yield Problem("wrong_plan", f'the cited results say it of another plan: "{sentence[:120]}"')
+
+
+def speaks_to(sentence: str) -> bool:
+    """Whether the customer is addressed: their own plan may be named beside another one."""
+    return not {
+        "you",
+        "your",
+        "you're",
+        "sie",
+        "ihr",
+        "ihrem",
+        "vous",
+        "votre",
+        "usted",
+        "su",
+        "voce",
+        "seu",
+    }.isdisjoint(list_words(sentence))
+
+
+def join_plans(sentence: str, names: frozenset[str]) -> frozenset[str]:
+    return frozenset().union(*(one.plans for one in find_plans(sentence, names)))
+
+
+def weigh_sentence(sentence: str, names: frozenset[str]) -> frozenset[str]:
+    words = [word for word in list_content(sentence) if word not in names and word not in ("plan", "plans")]
+    return frozenset(stem_word(word) for word in words)
+
+
+def share(words: frozenset[str], others: frozenset[str]) -> float:
+    total = sum(map(weigh_word, words))
+    return sum(map(weigh_word, words & others)) / total if total else 0.0

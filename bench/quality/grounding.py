@@ -1,0 +1,37 @@
+"""The checks of a reply: right answers let out, wrong ones refused, over the articles of the sample company."""
+
+from bench.report import Report
+from tests.agent.answers import Answer, list_fresh, list_gold, list_problems, list_wrong
+from tests.agent.test_grounding_answers import count_caught
+
+FRESH = "answers_gold_held_out.jsonl"
+HALVES = ("first half: mended against", "second half: unseen")
+
+
+async def measure(report: Report, *, quick: bool) -> None:  # noqa: ARG001 (as every part is called)
+    """Needs no database: the articles are read from their files."""
+    gold, wrong = list_gold(), list_wrong()
+    accepted = sum(not list_problems(answer) for answer in gold)
+    report.add("grounding", f"right answers accepted, {len(gold)}", accepted / len(gold), "", at_least=1.0)
+    refused = sum(not set(answer.codes).isdisjoint(list_problems(answer)) for answer in wrong)
+    report.add("grounding", f"wrong answers refused, {len(wrong)}", refused / len(wrong), "", at_least=1.0)
+    fresh = list_gold(FRESH)
+    accepted = sum(not list_problems(answer) for answer in fresh)
+    report.add("grounding", f"freely worded answers accepted, {len(fresh)}", accepted / len(fresh), "")
+    add_fresh(report)
+    made, caught = count_caught([*gold, *fresh])
+    for change, count in sorted(made.items()):
+        report.add("grounding", f"made by rule, {change}, refused of {count}", caught[change] / count, "")
+
+
+def add_fresh(report: Report) -> None:
+    """Answers by somebody who had not seen the checks."""
+    for name, is_right in (("answers_gold_fresh.jsonl", True), ("answers_wrong_fresh.jsonl", False)):
+        title = "blind right answers accepted" if is_right else "blind wrong answers refused"
+        for half, answers in zip(HALVES, list_fresh(name), strict=True):
+            report.add("grounding", f"{title}, {half}, {len(answers)}", measure_right(answers, is_right=is_right), "")
+
+
+def measure_right(answers: list[Answer], *, is_right: bool) -> float:
+    """The share the checks judge rightly: right ones let out, wrong ones not."""
+    return sum((not list_problems(answer)) == is_right for answer in answers) / len(answers)

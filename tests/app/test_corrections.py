@@ -1,0 +1,92 @@
+"""A person says what a message should have been taken for: a new example, the right queue, nothing for strangers."""
+
+from typing import Any
+
+import pytest
+
+from db.examples import find_stamp, list_examples
+from db.pool import Connection
+from tests.app.desk import FORM, HTML, STAFF, answer_waiting, open_desk
+
+RIGHT = {"category": "legal", "sentiment": "negative", "reason": "legal"}
+
+
+async def correct(desk: Any, reference: str, expected: int, **changed: Any) -> Any:
+    answer = await desk.post(f"/support/ticket/{reference}/correction", json=RIGHT | changed, headers=STAFF)
+    assert answer.status_code == expected, answer.text
+    return answer.json()
+
+
+async def test_a_correction_becomes_an_example_and_moves_the_ticket(database_url: str, conn: Connection) -> None:
+    before = await find_stamp(conn)
+    async with open_desk(database_url) as desk:
+        reference = (await desk.post("/support/submit", json=FORM)).json()["ticket"]
+        await answer_waiting(conn)
+        assert (await correct(desk, reference, 200)) == {"ticket": reference, "status": "learnt"}
+    learnt = {example.text: example for example in await list_examples(conn)}[FORM["message"]]
+    assert (learnt.category, learnt.sentiment, learnt.reasons) == ("legal", "negative", ("legal",))
+    assert await conn.fetchval("select category from tickets where reference = $1", reference) == "legal"
+    assert await find_stamp(conn) != before
+
+
+async def test_the_last_correction_of_the_same_words_counts(database_url: str, conn: Connection) -> None:
+    async with open_desk(database_url) as desk:
+        reference = (await desk.post("/support/submit", json=FORM)).json()["ticket"]
+        await answer_waiting(conn)
+        await correct(desk, reference, 200)
+        await correct(desk, reference, 200, category="billing", reason="none")
+    rows = await conn.fetch("select category, reasons from examples where source = 'person'")
+    assert [tuple(row) for row in rows] == [("billing", [])]
+
+
+async def test_an_example_goes_with_the_message_it_was_made_from(database_url: str, conn: Connection) -> None:
+    async with open_desk(database_url) as desk:
+        reference = (await desk.post("/support/submit", json=FORM)).json()["ticket"]
+        await answer_waiting(conn)
+        await correct(desk, reference, 200)
+    await conn.execute("delete from messages where direction = 'inbound'")
+    assert await conn.fetchval("select count(*) from examples where source = 'person'") == 0
+
+
+async def test_what_cannot_be_corrected_is_said(database_url: str, conn: Connection) -> None:
+    async with open_desk(database_url) as desk:
+        reference = (await desk.post("/support/submit", json=FORM)).json()["ticket"]
+        problem = await correct(desk, reference, 422, category="sales", reason="bored")
+        assert {error["field"] for error in problem["errors"]} == {"category", "reason"}
+        await correct(desk, reference, 409)
+        await correct(desk, "TF-20260101-0001", 404)
+    assert await conn.fetchval("select count(*) from examples where source = 'person'") == 0
+
+
+async def test_only_the_team_may_teach_the_agent(database_url: str, conn: Connection) -> None:
+    async with open_desk(database_url) as desk:
+        submitted = (await desk.post("/support/submit", json=FORM)).json()
+        await answer_waiting(conn)
+        path, _, token = submitted["status_url"].removeprefix("http://localhost:8000").partition("?")
+        for query in ("", f"?{token}"):
+            answer = await desk.post(f"{path}/correction{query}", json=RIGHT)
+            assert answer.status_code == 401
+        page = (await desk.get(f"{path}?{token}", headers=HTML)).text
+    assert "Teach the assistant" not in page
+    assert await conn.fetchval("select count(*) from examples where source = 'person'") == 0
+
+
+async def test_the_page_offers_what_the_assistant_made_of_it(database_url: str, conn: Connection) -> None:
+    async with open_desk(database_url) as desk:
+        reference = (await desk.post("/support/submit", json=FORM)).json()["ticket"]
+        await answer_waiting(conn)
+        page = await desk.get(f"/support/ticket/{reference}", headers=STAFF | HTML)
+        sent = await desk.post(f"/support/ticket/{reference}/correction", data=RIGHT, headers=STAFF | HTML)
+    assert page.text.count("selected>") == 3
+    assert sent.status_code == 303
+
+
+@pytest.mark.parametrize("missing", sorted(RIGHT))
+async def test_a_correction_names_queue_mood_and_reason(database_url: str, conn: Connection, missing: str) -> None:
+    async with open_desk(database_url) as desk:
+        reference = (await desk.post("/support/submit", json=FORM)).json()["ticket"]
+        await answer_waiting(conn)
+        body = {name: value for name, value in RIGHT.items() if name != missing}
+        answer = await desk.post(f"/support/ticket/{reference}/correction", json=body, headers=STAFF)
+    assert answer.status_code == 422
+    assert [error["field"] for error in answer.json()["errors"]] == [missing]
