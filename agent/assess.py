@@ -141,8 +141,11 @@ def doubt(escalation: Escalation) -> Escalation:
 
 
 def name_example(guess: Guess) -> str:
-    """The example that spoke most for handing over, for the ledger."""
-    return f'like: "{guess.nearest[0].example.text[:80]}"' if guess.nearest else "like many examples"
+    """The example that spoke most for handing over, for the ledger; of a customer's own words only the number."""
+    if not guess.nearest:
+        return "like many examples"
+    example = guess.nearest[0].example
+    return f'like: "{example.text[:80]}"' if example.source == "shipped" else f"like: example {example.id}"
 
 
 def choose_category(guess: Guess, hint: str | None) -> tuple[Category, float]:

@@ -1,10 +1,12 @@
 """What no customer may read: internal articles and our own policy, known again by runs of their words."""
 
+import asyncio
 import re
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Self
 
 from agent.words import CJK, fold, list_words
 from db.knowledge import list_internal_texts, list_plans, measure_articles
@@ -34,6 +36,11 @@ class GuardedTexts:
     @cached_property
     def codes(self) -> frozenset[str]:
         return frozenset(fold(code) for text in self.texts for code in list_codes(text))
+
+    def index(self) -> Self:
+        """The same, with everything computed that is looked up in: takes long where the texts are many."""
+        _ = self.runs, self.codes
+        return self
 
     def find_quotation(self, text: str, public: str) -> str | None:
         """Words of `text` that stand in a guarded text and not in `public`; None when there are none."""
@@ -70,14 +77,23 @@ class Guard:
     texts: GuardedTexts | None = None
     mark: tuple[int, int] = (-1, -1)
     looked_at: float = field(default=-FRESH_SECONDS)
+    turns: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Whoever comes while the texts are read waits for them instead of reading them too."""
 
     async def load(self, conn: Connection) -> GuardedTexts:
         """What is guarded now; at most FRESH_SECONDS old."""
-        if self.texts is None or time.monotonic() - self.looked_at >= FRESH_SECONDS:
-            mark = await measure_articles(conn)
-            if self.texts is None or mark != self.mark:
-                texts = (*self.always, *await list_internal_texts(conn))
-                self.texts = GuardedTexts(texts, frozenset(await list_plans(conn)))
-                self.mark = mark
-            self.looked_at = time.monotonic()
-        return self.texts
+        async with self.turns:
+            now = time.monotonic()
+            if self.texts is None or now - self.looked_at >= FRESH_SECONDS:
+                mark = await measure_articles(conn)
+                if self.texts is None or mark != self.mark:
+                    self.texts = await read_guarded(conn, self.always)
+                    self.mark = mark
+                self.looked_at = now
+            return self.texts
+
+
+async def read_guarded(conn: Connection, always: Sequence[str]) -> GuardedTexts:
+    guarded = GuardedTexts((*always, *await list_internal_texts(conn)), frozenset(await list_plans(conn)))
+    # In a thread: the other conversations of this process go on meanwhile.
+    return await asyncio.to_thread(guarded.index)

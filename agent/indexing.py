@@ -58,27 +58,34 @@ async def import_article(conn: Connection, article: NewArticle) -> Imported:
 
 
 async def add_word_vectors(conn: Connection, article_id: int) -> None:
-    """Vectors from the table that comes with the program, for an article; the first time, for all that are there."""
+    """The vectors an article lacks from the table that comes with the program. Call under lock_articles.
+
+    Otherwise two that both make room for the first of these vectors could wait for each other in a circle.
+    """
     table = find_word_vectors()
     if table is None:
         return
-    waiting = [article_id]
     if not await embeddings.has_model(conn, NAME):
         await embeddings.start_model(conn, NAME, table.dimensions)
-        waiting = await embeddings.list_unindexed(conn, NAME)
-    for waiting_id in waiting:
-        missing = await list_missing(conn, NAME, waiting_id)
-        made = [(surface, vector) for surface in missing if (vector := table.embed(surface.text)) is not None]
-        surfaces, vectors = [surface for surface, _ in made], [vector for _, vector in made]
-        await embeddings.add_vectors(conn, waiting_id, NAME, surfaces, vectors)
+    missing = await list_missing(conn, NAME, article_id)
+    made = [(surface, vector) for surface in missing if (vector := table.embed(surface.text)) is not None]
+    surfaces, vectors = [surface for surface, _ in made], [vector for _, vector in made]
+    await embeddings.add_vectors(conn, article_id, NAME, surfaces, vectors)
 
 
-async def index_article(pool: Pool, embedder: Embedder, article_id: int) -> int:
-    """Make the vectors an article lacks; how many were made. Equal words are not embedded twice.
+async def index_article(pool: Pool, embedder: Embedder | None, article_id: int) -> int:
+    """Make the vectors an article lacks; how many the embedder made. Equal words are not embedded twice.
 
     A model that now has a vector for everything takes over the search. Nothing happens to an article that is no
     longer live. Raises EmbeddingUnavailable, and WrongDimensions for another model under the same name.
     """
+    async with acquire(pool) as conn, conn.transaction():
+        await knowledge.lock_articles(conn)
+        await add_word_vectors(conn, article_id)
+    return await embed_article(pool, embedder, article_id) if embedder else 0
+
+
+async def embed_article(pool: Pool, embedder: Embedder, article_id: int) -> int:
     async with acquire(pool) as conn:
         is_active = await embeddings.start_model(conn, embedder.name, embedder.dimensions)
         missing = await list_missing(conn, embedder.name, article_id)

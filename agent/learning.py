@@ -36,7 +36,7 @@ class Learner:
         """An assessor that judges by words at once; `follow` teaches it the meanings and every later change."""
         async with acquire(self.pool) as conn:
             known = await examples.list_examples(conn)
-        return Assessor(await self.learn(known, None))
+        return Assessor(await self.learn(known or examples.read_shipped(), None))
 
     async def follow(self, assessor: Assessor) -> None:
         """Look for changes, for ever."""
@@ -45,6 +45,8 @@ class Learner:
                 await self.look(assessor)
             except UNAVAILABLE as error:
                 log.warning("examples not read", extra={"error": type(error).__name__})
+            except Exception as error:  # noqa: BLE001 (what was learnt before is good enough to answer with)
+                log.error("not learnt from the examples", extra={"error": type(error).__name__})
             await asyncio.sleep(LOOK_SECONDS)
 
     async def look(self, assessor: Assessor) -> bool:
@@ -53,7 +55,7 @@ class Learner:
             stamp = await examples.find_stamp(conn)
             if stamp == self.stamp:
                 return False
-            known = await examples.list_examples(conn)
+            known = await examples.list_examples(conn) or examples.read_shipped()
         words, vectors = await self.learn(known, None), await self.load_vectors(known)
         whole = words if vectors is None else await self.learn(known, vectors)
         assessor.use(whole, self.embedder, words)

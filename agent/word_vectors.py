@@ -1,23 +1,23 @@
 """Meaning without a model: a vector for each piece of a word, looked up in a table, the mean of a text's pieces.
 
-The table comes with the program (word_vectors.md says what it was made from) and needs nothing but Python. Where the
+The table comes with the program (word_vectors.md says what it was made from) and needs no model to run. Where the
 file is missing the search goes by words alone.
 """
 
 import json
-import math
-from array import array
 from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
 
 from agent.words import list_words
 
 TABLE = Path(__file__).with_name("word_vectors.bin")
 NAME = "word-vectors-1"
-"""Vectors of another table are another model: count up when the table is made anew."""
+"""Vectors of another table are another model: count up when it is made anew, and queue index_article for everything."""
 LONGEST_WORD = 40  # characters; what is longer is no word
-LEVELS = {digit: float(int(digit, 16) - 8) for digit in "0123456789abcdef"}
 
 
 class WordVectors:
@@ -30,23 +30,22 @@ class WordVectors:
         count = int(described["pieces"])
         *pieces, packed = rest.split(b"\n", count)
         self.places = {piece.decode(): place for place, piece in enumerate(pieces)}
-        self.scales = array("f", packed[: 4 * count])
-        self.rows = memoryview(packed)[4 * count :]
+        self.scales = np.frombuffer(packed, dtype="<f4", count=count)
+        self.rows = np.frombuffer(packed, dtype=np.uint8, offset=4 * count).reshape(count, self.dimensions // 2)
 
     def embed(self, text: str) -> list[float] | None:
         """The unit vector of a text; None when the table knows none of its words."""
         places = [place for word in list_words(text) for place in self.cut_word(word)]
         if not places:
             return None
-        columns = zip(*map(self.read_row, places), strict=True)
-        sums = [sum(column) for column in columns]
-        length = math.sqrt(sum(number * number for number in sums))
-        return [number / length for number in sums] if length else None
+        sums = self.scales[places].astype(np.float64) @ self.read_rows(places)
+        length = float(np.sqrt(sums @ sums))
+        return [number / length for number in sums.tolist()] if length else None
 
-    def read_row(self, place: int) -> list[float]:
-        width = self.dimensions // 2
-        scale = self.scales[place]
-        return [scale * LEVELS[digit] for digit in self.rows[place * width : (place + 1) * width].hex()]
+    def read_rows(self, places: list[int]) -> NDArray[np.float64]:
+        """The numbers of these pieces, -8 to 7, before they are scaled."""
+        packed = self.rows[places]
+        return np.stack([packed >> 4, packed & 15], axis=2).reshape(len(places), -1) - 8.0
 
     def cut_word(self, word: str) -> Iterator[int]:
         """The places of the longest known pieces a word is made of, none if a part of it is unknown."""

@@ -16,6 +16,7 @@ from app.rendering import render_page, say_channel, say_time
 from app.settings import Settings
 from app.state import DeskRequest
 from db.attachments import ShownFile, list_ticket_files
+from db.examples import Correction, find_correction
 from db.pool import acquire
 from db.tickets import Ticket, TicketMessage, find_ticket, find_ticket_stamp, list_ticket_messages
 
@@ -29,6 +30,8 @@ class TicketView:
     stamp: str
     files: list[ShownFile]
     """Of all messages, for staff alone."""
+    correction: Correction | None = None
+    """What somebody said it should have been taken for; for staff alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +51,11 @@ async def load_view(request: DeskRequest) -> TicketView:
         ticket = await find_ticket(conn, reference)
         if ticket is None or stamp is None:
             raise Problem(404)
-        files = [] if holds_link(request) else await list_ticket_files(conn, reference)
-        return TicketView(ticket, await list_ticket_messages(conn, reference), stamp, files)
+        messages = await list_ticket_messages(conn, reference)
+        if holds_link(request):
+            return TicketView(ticket, messages, stamp, [])
+        files, correction = await list_ticket_files(conn, reference), await find_correction(conn, reference)
+        return TicketView(ticket, messages, stamp, files, correction)
 
 
 def ticket_path(settings: Settings, reference: str) -> str:
@@ -144,7 +150,7 @@ def show_page(request: DeskRequest, view: TicketView, reply: Reply, new_id: str,
         "hand_back_path": own_path(request, "/hand-back"),
         "settle_path": own_path(request, "/settle"),
         "correction_path": own_path(request, "/correction"),
-        "choices": {} if is_customer else list_choices(ticket),
+        "choices": {} if is_customer else list_choices(ticket, view.correction),
         "say_delivery": say_delivery,
     }
     return render_page(request, "ticket.html", context, status=status)
@@ -229,14 +235,15 @@ class Choice:
     chosen: str
 
 
-def list_choices(ticket: Ticket) -> dict[str, Choice]:
-    """What somebody may correct, by the field's name."""
+def list_choices(ticket: Ticket, said: Correction | None) -> dict[str, Choice]:
+    """What somebody may correct, by the field's name: as it was corrected before, else as the assistant judged."""
     reasons = get_args(Reason)
-    reason = next((one for one in reasons if one == ticket.escalation_reason), "none")
+    named = [*said.reasons, "none"][0] if said is not None else ticket.escalation_reason
+    mood = said.sentiment if said is not None else name_mood(ticket.sentiment)
     return {
         "category": Choice("Queue", get_args(Category), ticket.category),
-        "reason": Choice("Needs a person because of", reasons, reason),
-        "sentiment": Choice("Mood", get_args(Mood), name_mood(ticket.sentiment)),
+        "reason": Choice("Needs a person because of", reasons, next((one for one in reasons if one == named), "none")),
+        "sentiment": Choice("Mood", get_args(Mood), mood),
     }
 
 

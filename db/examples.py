@@ -11,6 +11,8 @@ from db.pool import Connection
 
 SHIPPED = Path(__file__).with_name("examples.jsonl")
 """One object a line: text, language, category, sentiment, reasons, information_only. Written for this project, CC0."""
+MOST = 6000
+"""What is learnt of them takes memory by the square of their number: 144 MB for so many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +26,8 @@ class Example:
     sentiment: str
     reasons: tuple[str, ...]
     information_only: bool
+    source: str = "shipped"
+    """shipped, or person: a customer's own words, which are nobody else's to read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +63,10 @@ async def install_shipped(conn: Connection, lines: str) -> None:
           delete from examples where source = 'shipped' and content_hash not in (select content_hash(text) from given))
         insert into examples (text, language, category, sentiment, reasons, information_only, source)
         select text, language, category, sentiment, reasons, information_only, 'shipped' from given
-        on conflict (content_hash) do update
+        on conflict (content_hash, source) do update
           set language = excluded.language, category = excluded.category, sentiment = excluded.sentiment,
               reasons = excluded.reasons, information_only = excluded.information_only, changed_at = now()
-         where examples.source = 'shipped'
-           and (examples.language, examples.category, examples.sentiment, examples.reasons, examples.information_only)
+         where (examples.language, examples.category, examples.sentiment, examples.reasons, examples.information_only)
                is distinct from
                (excluded.language, excluded.category, excluded.sentiment, excluded.reasons, excluded.information_only)
         """,
@@ -78,12 +81,18 @@ async def find_stamp(conn: Connection) -> str:
 
 
 async def list_examples(conn: Connection) -> list[Example]:
-    """All of them, by their text: in the same order whenever they are the same."""
+    """At most MOST of them, people's before shipped ones, by their text: the same ones in the same order."""
     rows = await conn.fetch(
         """
-        select id, text, language, category, sentiment, reasons, information_only
-          from examples order by text collate "C"
-        """
+        with known as (
+          select distinct on (content_hash) id, text, language, category, sentiment, reasons, information_only, source,
+                 changed_at
+            from examples order by content_hash, source = 'person' desc),
+        newest as (select * from known order by source = 'person' desc, changed_at desc, id limit $1)
+        select id, text, language, category, sentiment, reasons, information_only, source
+          from newest order by text collate "C"
+        """,
+        MOST,
     )
     return [Example(**{**row, "reasons": tuple(row["reasons"])}) for row in rows]
 
@@ -120,17 +129,32 @@ async def correct_ticket(conn: Connection, reference: str, correction: Correctio
 
 async def find_fit(conn: Connection, digest: str) -> bytes | None:
     """What was learnt of the examples, and by the code, that a digest stands for."""
-    fit: bytes | None = await conn.fetchval("select fit from example_fits where digest = $1", digest)
+    fit: bytes | None = await conn.fetchval(
+        "update example_fits set made_at = now() where digest = $1 returning fit", digest
+    )
     return fit
 
 
 async def keep_fit(conn: Connection, digest: str, fit: bytes) -> None:
-    """Keep what was learnt for the next process; of older ones only the last few stay."""
+    """Keep what was learnt for the next process; what none has asked for in two days goes."""
     await conn.execute(
         """
         with kept as (insert into example_fits (digest, fit) values ($1, $2) on conflict do nothing)
-        delete from example_fits
-         where digest in (select digest from example_fits order by made_at desc, digest offset 3)
+        delete from example_fits where made_at < now() - interval '2 days'
         """,
         digest, fit,
     )  # fmt: skip
+
+
+async def find_correction(conn: Connection, reference: str) -> Correction | None:
+    """What the team said last of this ticket's messages; None when nobody corrected anything."""
+    row = await conn.fetchrow(
+        """
+        select e.category, e.sentiment, e.reasons
+          from tickets t join messages m on m.conversation_id = t.conversation_id
+          join examples e on e.message_id = m.id
+         where t.reference = $1 order by e.changed_at desc limit 1
+        """,
+        reference,
+    )
+    return Correction(row["category"], row["sentiment"], tuple(row["reasons"])) if row else None

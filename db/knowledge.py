@@ -279,8 +279,10 @@ async def measure_articles(conn: Connection) -> tuple[int, int]:
 
 
 async def list_internal_texts(conn: Connection) -> list[str]:
-    """Title and text of every internal version, also replaced and retired ones: what was confidential stays so."""
-    rows = await conn.fetch("select title, body from knowledge_base where visibility = 'internal' order by id")
+    """Title and text of every internal version, equal ones once, also replaced and retired ones: that stays secret."""
+    rows = await conn.fetch(
+        "select title, body from knowledge_base where visibility = 'internal' group by title, body order by min(id)"
+    )
     return [f"{row['title']}\n{row['body']}" for row in rows]
 
 

@@ -29,7 +29,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = "Exit code 0: it ran. 1: an answer was unsafe. 2: the file or an option cannot be used."
     parser.add_argument("file", type=Path, help="tickets, one JSON object a line, such as tests/evals/tickets.jsonl")
     parser.add_argument(
-        "--model", choices=("settings", "offline"), default="settings", help="as the desk asks them, or offline alone"
+        "--model",
+        choices=("settings", "offline"),
+        default="offline",
+        help="offline alone, or as the desk asks them, which costs what they cost",
     )
     parser.add_argument("--runs", type=int, default=1, metavar="N", help="how often each ticket is played")
     parser.add_argument("--group", default=None, metavar="A,B", help="only tickets of these groups")

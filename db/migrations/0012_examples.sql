@@ -3,7 +3,7 @@
 create table examples (
   id               bigint generated always as identity primary key,
   text             text not null check (text <> ''),
-  content_hash     text generated always as (content_hash(text)) stored unique,
+  content_hash     text generated always as (content_hash(text)) stored,
   language         text not null default 'en',
   category         text not null check (category in ('billing', 'technical', 'account', 'security', 'legal', 'feedback', 'general')),
   sentiment        text not null check (sentiment in ('positive', 'neutral', 'negative', 'angry')),
@@ -11,13 +11,14 @@ create table examples (
   information_only boolean not null default false,
   source           text not null check (source in ('shipped', 'person')),
   message_id       uuid references messages (id) on delete cascade,
-  changed_at       timestamptz not null default now()
+  changed_at       timestamptz not null default now(),
+  unique (content_hash, source)
 );
 create index examples_changed_at on examples (changed_at);
 create index examples_message on examples (message_id) where message_id is not null;
-comment on table examples is 'Labelled messages: the queue, the mood and the reasons to hand over of a new message are judged by those it resembles. Workers read a change within a minute.';
+comment on table examples is 'Labelled messages: the queue, the mood and the reasons to hand over of a new message are judged by those it resembles. Workers have learnt a change within a minute or two.';
 comment on column examples.text is 'What a customer wrote, or might have.';
-comment on column examples.content_hash is 'Of the text: the same words are one example, and the last label counts.';
+comment on column examples.content_hash is 'Of the text: of the same words a person''s labels count before the shipped ones.';
 comment on column examples.language is 'Two letters.';
 comment on column examples.category is 'The queue it belongs to.';
 comment on column examples.sentiment is 'The mood it was written in.';
@@ -45,5 +46,5 @@ create table example_fits (
 );
 comment on table example_fits is 'What was learnt of the examples, kept so that a process need not learn it again; may be emptied at any time.';
 comment on column example_fits.digest is 'Of the examples, of the code that reads them and of the embedding model.';
-comment on column example_fits.made_at is 'When it was learnt.';
-comment on column example_fits.fit is 'Arrays, as agent/classify.py packs them.';
+comment on column example_fits.made_at is 'When it was learnt or last asked for.';
+comment on column example_fits.fit is 'Arrays, as agent/fit.py packs them.';

@@ -41,11 +41,16 @@ begin
   insert into search_lexemes as known (lexeme, passages, spellings)
     select lexeme, direction * count(*), list_spellings(lexeme) from terms group by lexeme order by lexeme
     on conflict (lexeme) do update set passages = known.passages + excluded.passages;
+  if tg_op = 'DELETE' then
+    delete from search_lexemes where passages <= 0 and lexeme in (select lexeme from terms);
+  end if;
   return null;
 end
 $$;
 comment on function count_terms() is 'Keeps search_lexemes and search_corpus true to passage_terms.';
 
+-- Nobody may write between the counts and the triggers that keep them.
+lock table passage_terms in share row exclusive mode;
 insert into search_corpus (passages, words)
   select count(*), coalesce(sum(length), 0) from (select distinct passage_id, length from passage_terms) passage;
 insert into search_lexemes (lexeme, passages, spellings)
@@ -82,5 +87,8 @@ $$;
 comment on function nearest_passages(text, text, integer, text, text) is
   'The vectors nearest to a query among the articles that may be shown, of one model, nearest first. Null for any category or plan.';
 
--- What was measured before was measured with another ranking.
+-- What was measured before was measured with another ranking. Upkeep makes the vectors that come with the program, article
+-- by article, and then measures anew.
 delete from search_thresholds;
+select add_work('job:index_article', 'index_article', 2, 'index_article:' || id, jsonb_build_object('article_id', id))
+  from knowledge_base where state = 'live' and visibility = 'public' order by id;

@@ -5,7 +5,8 @@ declare known uuid; created uuid;
 begin
   select customer_id into known from customer_identifiers where kind = who->>'kind' and value = who->>'value';
   if known is null then
-    insert into customers (name, plan) values (who->>'name', who->>'plan') returning id into created;
+    -- a plan that anybody may have typed holds for that form, not for whoever owns the address
+    insert into customers (name, plan) values (who->>'name', case when who->>'proof' <> 'claimed' then who->>'plan' end) returning id into created;
     insert into customer_identifiers (kind, value, customer_id, proof, proven_at)
     values (who->>'kind', who->>'value', created, who->>'proof', case when who->>'proof' <> 'claimed' then now() end)
     on conflict (kind, value) do nothing returning customer_id into known;
@@ -43,6 +44,10 @@ begin
   proven := case when who is distinct from talk.customer_id and who is not null then 0
                  else least(talk.trust, (t->>'trust')::smallint) end;
   update tickets set customer_id = talk.customer_id where conversation_id = talk.id and customer_id is null;
+  -- mail and chats name no plan: what is known of whoever is proven to write
+  if talk.plan is null and proven >= 1 then
+    update conversations set plan = (select plan from customers where id = talk.customer_id) where id = talk.id returning plan into talk.plan;
+  end if;
 
   update turns set token = (t->>'token')::bigint, attempts = attempts + 1
    where lane = t->>'lane' and state = 'running' and newest = (t->>'newest')::bigint and epoch = talk.epoch
@@ -56,9 +61,7 @@ begin
   end if;
   return jsonb_build_object(
     'turn_id', running.id, 'attempts', running.attempts, 'conversation_id', talk.id, 'customer_id', talk.customer_id,
-    'epoch', talk.epoch, 'handler', talk.handler, 'trust', proven, 'language', talk.language,
-    -- mail and chats name no plan: what is known of whoever is proven to write, from a form or from the team
-    'plan', coalesce(talk.plan, case when proven >= 1 then (select plan from customers where id = talk.customer_id) end),
+    'epoch', talk.epoch, 'handler', talk.handler, 'trust', proven, 'plan', talk.plan, 'language', talk.language,
     'sentiment', talk.sentiment, 'summary', talk.summary, 'subject', talk.subject, 'is_test', talk.is_test,
     'is_suppressed', is_suppressed(talk),
     -- whoever only claims an address is called what they call themselves, not what its owner is called
@@ -200,7 +203,8 @@ begin
     elsif effect->>'kind' = 'assess' then
       update tickets set category = effect->>'category', priority = greatest(priority, (effect->>'priority')::smallint),
              priority_why = effect->>'priority_why', updated_at = now_at
-       where conversation_id = talk.id and status in ('open', 'answered');
+       where conversation_id = talk.id and status in ('open', 'answered')
+         and not exists (select from examples e join messages m on m.id = e.message_id where m.conversation_id = talk.id);  -- a person knows better
     end if;
   end loop;
 

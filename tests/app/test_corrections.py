@@ -39,6 +39,32 @@ async def test_the_last_correction_of_the_same_words_counts(database_url: str, c
     assert [tuple(row) for row in rows] == [("billing", [])]
 
 
+async def test_what_a_person_said_stays_when_the_customer_writes_again(database_url: str, conn: Connection) -> None:
+    async with open_desk(database_url) as desk:
+        reference = (await desk.post("/support/submit", json=FORM)).json()["ticket"]
+        await answer_waiting(conn)
+        await correct(desk, reference, 200)
+        page = (await desk.get(f"/support/ticket/{reference}", headers=STAFF | HTML)).text
+    for chosen in ("legal", "negative"):
+        assert f'<option value="{chosen}" selected>' in page
+
+
+async def test_a_shipped_example_stays_when_the_message_that_corrected_it_goes(
+    database_url: str, conn: Connection
+) -> None:
+    await conn.execute(
+        "insert into examples (text, category, sentiment, source) values ($1, 'billing', 'neutral', 'shipped')",
+        FORM["message"],
+    )
+    async with open_desk(database_url) as desk:
+        reference = (await desk.post("/support/submit", json=FORM)).json()["ticket"]
+        await answer_waiting(conn)
+        await correct(desk, reference, 200)
+    assert {one.text: one.category for one in await list_examples(conn)}[FORM["message"]] == "legal"
+    await conn.execute("delete from messages where direction = 'inbound'")
+    assert {one.text: one.category for one in await list_examples(conn)}[FORM["message"]] == "billing"
+
+
 async def test_an_example_goes_with_the_message_it_was_made_from(database_url: str, conn: Connection) -> None:
     async with open_desk(database_url) as desk:
         reference = (await desk.post("/support/submit", json=FORM)).json()["ticket"]

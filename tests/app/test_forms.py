@@ -1,7 +1,10 @@
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
+from agent import brief
+from agent.policy import REASONS
+from app import forms
 from app.forms import InvalidInput, Submission, check, check_key
 from tests.app.desk import FORM
 
@@ -56,3 +59,9 @@ def test_what_is_stored_is_normalised() -> None:
 def test_idempotency_key_is_short_visible_ascii(key: str) -> None:
     with pytest.raises(InvalidInput):
         check_key(key)
+
+
+def test_what_may_be_corrected_is_what_the_agent_judges() -> None:
+    assert set(get_args(forms.Category)) == set(get_args(brief.Category))
+    assert set(get_args(forms.Mood)) == set(get_args(brief.Label))
+    assert set(get_args(forms.Reason)) == {"none", *REASONS}

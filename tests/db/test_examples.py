@@ -40,7 +40,10 @@ async def test_the_same_file_changes_nothing(conn: Connection) -> None:
 
 async def test_what_a_person_corrected_is_never_overwritten(conn: Connection) -> None:
     await install_shipped(conn, json.dumps(ROW))
-    await conn.execute("update examples set source = 'person', category = 'legal'")
+    await conn.execute(
+        "insert into examples (text, category, sentiment, source) values ($1, 'legal', 'angry', 'person')",
+        ROW["text"],
+    )
     await install_shipped(conn, json.dumps(ROW))
     assert [example.category for example in await list_examples(conn)] == ["legal"]
 

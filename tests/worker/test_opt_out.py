@@ -10,7 +10,7 @@ from tests.fakes import hand_over, reply_with
 from tests.worker.chat_desk import CUSTOMER, ChatDesk, open_chat_desk
 from tests.worker.twilio_desk import make_payload
 
-SENTENCE = "Open the board and choose Export. "
+SENTENCE = "Thank you for your message, and I hope that this helps you. "
 THREE_PARTS = SENTENCE * (4000 // len(SENTENCE))
 
 

@@ -143,7 +143,7 @@ async def test_a_new_word_between_two_tries_saves_the_template(template_desk: Ch
 
 
 async def test_what_does_not_fit_into_the_template_goes_to_a_person(template_desk: ChatDesk) -> None:
-    await answer(template_desk, "Open the board and choose Export. " * 30)
+    await answer(template_desk, "Thank you for your message, and I hope that this helps you. " * 17)
     await write_ago(template_desk, timedelta(hours=25))
     await template_desk.deliver()
     assert (await read_fate(template_desk), template_desk.taken) == (("failed", NO_FIT), [])

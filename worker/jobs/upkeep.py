@@ -83,9 +83,8 @@ class IndexArticle(Upkeep):
     async def run(self, lane: ClaimedLane) -> None:
         """Index the articles that wait, and measure the search anew once none is left."""
         try:
-            if self.embedder is not None:
-                for job in lane.jobs:
-                    await indexing.index_article(self.pool, self.embedder, job.payload["article_id"])
+            for job in lane.jobs:
+                await indexing.index_article(self.pool, self.embedder, job.payload["article_id"])
             async with acquire(self.pool) as conn:
                 is_last = not await queue.has_more(conn, lane)
             if is_last:
