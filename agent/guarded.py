@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Self
 
 from agent.words import CJK, fold, list_words
-from db.knowledge import list_internal_texts, list_plans, measure_articles
+from db.guarded import list_internal_texts, list_plans, measure_articles
 from db.pool import Connection
 
 RUN_WORDS = 7

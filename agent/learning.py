@@ -45,7 +45,7 @@ class Learner:
                 await self.look(assessor)
             except UNAVAILABLE as error:
                 log.warning("examples not read", extra={"error": type(error).__name__})
-            except Exception as error:  # noqa: BLE001 (what was learnt before is good enough to answer with)
+            except (ValueError, MemoryError) as error:  # what was learnt before is good enough to answer with
                 log.error("not learnt from the examples", extra={"error": type(error).__name__})
             await asyncio.sleep(LOOK_SECONDS)
 

@@ -18,7 +18,7 @@ from agent.facts import list_hosts
 from agent.guarded import Guard
 from agent.models.base import ToolCall
 from agent.prompt import find_first_name, list_policy_rules
-from db.knowledge import list_shared_hosts
+from db.guarded import list_shared_hosts
 from db.pool import Pool, acquire
 
 HOST = re.compile(r"[a-z0-9-]+(?:\.[a-z0-9-]+)+")

@@ -4,7 +4,14 @@ import pytest
 
 from agent.assess import Assessor, asks_for_update
 from agent.brief import Assessment
+from agent.policy import find_escalations
 from tests.shipped import load_classifier
+
+QUESTIONS = (
+    "How do I export a board as a spreadsheet? How do I copy a list to another board? How do I copy a board? "
+    "Where do I set the time zone? How do I invite guests to a project? Where do I find keyboard shortcuts? "
+    "How do I sort the cards of a list? How do I add a label to a card? Can I see several boards at once?"
+)
 
 
 @pytest.fixture(scope="module")
@@ -129,3 +136,35 @@ def test_the_language_of_the_conversation_sticks(assessor: Assessor) -> None:
 )
 def test_asking_for_news_is_recognised(text: str, is_update: bool) -> None:
     assert asks_for_update(text, "en") is is_update
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "How do I give our lawyer read-only access to one folder?",
+        'The app crashes when I type "court" into the search, any other word is fine',
+    ],
+)
+def test_a_rule_gives_way_where_the_examples_are_sure_that_it_was_misled(assessor: Assessor, text: str) -> None:
+    assert find_escalations(text, "en")
+    assert assess(assessor, text).escalations == ()
+
+
+def test_a_threat_to_life_gives_way_to_no_example(assessor: Assessor) -> None:
+    text = "Which template is for the suicide prevention day?"
+    assert assessor.classifier.classify(text).is_harmless
+    assert [one.reason for one in assess(assessor, text).escalations] == ["safety"]
+
+
+def test_a_harmless_letter_around_it_does_not_hide_what_a_person_must_see(assessor: Assessor) -> None:
+    letter = f"{QUESTIONS} Please delete my account. {QUESTIONS}"
+    assert assessor.classifier.classify(letter).is_harmless
+    found = {one.reason: one for one in assess(assessor, letter).escalations}
+    assert found["account_deletion"].must
+    assert not found["account_deletion"].is_doubtful
+
+
+def test_what_only_the_examples_say_is_left_to_a_model(assessor: Assessor) -> None:
+    text = "There were seven seats on the statement, we are five people and always were"
+    assert find_escalations(text, "en") == ()
+    assert [one.must for one in assess(assessor, text).escalations] == [False]

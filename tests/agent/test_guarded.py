@@ -3,7 +3,8 @@
 import asyncio
 
 from agent.guarded import FRESH_SECONDS, Guard
-from db.knowledge import list_internal_texts, retire_article
+from db.guarded import list_internal_texts
+from db.knowledge import retire_article
 from db.pool import Connection, Pool, acquire
 from tests.agent.word_embedder import take_in
 

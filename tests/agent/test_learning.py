@@ -101,12 +101,17 @@ async def test_an_emptied_table_leaves_the_shipped_examples(pool: Pool, conn: Co
 
 async def test_a_customers_own_words_are_not_shown_on_other_tickets(pool: Pool, conn: Connection) -> None:
     await keep_rows(conn)
-    await conn.execute(
-        """
-        insert into examples (text, category, sentiment, reasons, source)
-        values ('Doctor Okonkwo was charged twice', 'billing', 'negative', '{billing_dispute}', 'person')
-        """
-    )
+    for name in ("Okonkwo", "Adeyemi"):
+        await conn.execute(
+            """
+            insert into examples (text, category, sentiment, reasons, source)
+            values ($1, 'legal', 'negative', '{legal}', 'person')
+            """,
+            f"Doctor {name} counted purple umbrellas",
+        )
     assessor = await Learner(pool, None).open_assessor()
-    found = assessor.assess(["Doctor Meier was charged twice"], previous=(), language="en", category_hint=None)
+    found = assessor.assess(["Doctor Meier counted purple umbrellas"], previous=(), language="en", category_hint=None)
+    assert [one.reason for one in found.escalations] == ["legal"]
+    assert "like: example" in found.priority_why
     assert "Okonkwo" not in found.priority_why
+    assert "Adeyemi" not in found.priority_why

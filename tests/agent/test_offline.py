@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from agent.brief import Author, ChannelLimits
+from agent.brief import Author, Brief, ChannelLimits, Escalation
 from agent.models.base import Item, ModelFailure, ModelRequest, ToolCall, ToolResult
 from agent.models.offline import OfflineModel
 from agent.phrases import is_phrase, say
@@ -265,3 +265,21 @@ async def test_a_further_question_about_the_same_passage_gets_its_sentence_and_n
 async def test_one_search_that_found_something_is_enough_where_many_words_agree(question: str, ending: str) -> None:
     found = [search_result(sure, "Export projects", "Import tasks") for sure in ("low", "none", "low")]
     assert (await Desk(make_brief(question), found).run())["kind"] == ending
+
+
+def lean_to_a_person(brief: Brief) -> Brief:
+    leaning = Escalation("security", "security", must=False, matched="like: examples", is_doubtful=True)
+    return replace(brief, assessment=replace(brief.assessment, escalations=(leaning,)))
+
+
+async def test_where_the_examples_only_lean_to_a_person_a_sure_article_answers() -> None:
+    brief = lean_to_a_person(make_brief("How do I export my projects?"))
+    sent = await Desk(brief, [search_result("high", "Export projects", "Import tasks")]).run()
+    assert sent["citations"] == ["K1"]
+
+
+async def test_where_they_lean_to_a_person_and_no_article_is_sure_a_person_gets_it() -> None:
+    brief = lean_to_a_person(make_brief("How do I export my projects?"))
+    low = search_result("low", "Webhooks", "Import tasks", scores=(0.4, 0.39))
+    sent = await Desk(brief, [low, search_result("low", "Import tasks", "Webhooks", scores=(0.4, 0.39))]).run()
+    assert sent["category"] == "security"

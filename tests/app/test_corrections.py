@@ -6,8 +6,9 @@ import pytest
 
 from db.examples import find_stamp, list_examples
 from db.pool import Connection
-from tests.app.desk import FORM, HTML, STAFF, answer_waiting, open_desk
+from tests.app.desk import FORM, HTML, STAFF, Answer, answer_waiting, open_desk
 
+ASSESSED = {"kind": "assess", "category": "technical", "priority": 5, "priority_why": "technical question"}
 RIGHT = {"category": "legal", "sentiment": "negative", "reason": "legal"}
 
 
@@ -41,10 +42,16 @@ async def test_the_last_correction_of_the_same_words_counts(database_url: str, c
 
 async def test_what_a_person_said_stays_when_the_customer_writes_again(database_url: str, conn: Connection) -> None:
     async with open_desk(database_url) as desk:
-        reference = (await desk.post("/support/submit", json=FORM)).json()["ticket"]
+        submitted = (await desk.post("/support/submit", json=FORM)).json()
+        reference = submitted["ticket"]
         await answer_waiting(conn)
         await correct(desk, reference, 200)
+        path, _, token = submitted["status_url"].removeprefix("http://localhost:8000").partition("?")
+        assert (await desk.post(f"{path}/messages?{token}", json={"message": "And now?"})).status_code == 202
+        await conn.execute("update lanes set run_at = now() - interval '1 s'")
+        assert await answer_waiting(conn, Answer(effects=[ASSESSED])) == 1
         page = (await desk.get(f"/support/ticket/{reference}", headers=STAFF | HTML)).text
+    assert await conn.fetchval("select category from tickets where reference = $1", reference) == "legal"
     for chosen in ("legal", "negative"):
         assert f'<option value="{chosen}" selected>' in page
 
@@ -82,6 +89,14 @@ async def test_what_cannot_be_corrected_is_said(database_url: str, conn: Connect
         await correct(desk, reference, 409)
         await correct(desk, "TF-20260101-0001", 404)
     assert await conn.fetchval("select count(*) from examples where source = 'person'") == 0
+
+
+async def test_a_test_of_the_queue_teaches_nothing(database_url: str, conn: Connection) -> None:
+    async with open_desk(database_url) as desk:
+        reference = (await desk.post("/support/submit", json=FORM)).json()["ticket"]
+        await answer_waiting(conn)
+        await conn.execute("update conversations set is_test = true")
+        await correct(desk, reference, 404)
 
 
 async def test_only_the_team_may_teach_the_agent(database_url: str, conn: Connection) -> None:

@@ -30,6 +30,20 @@ async def test_the_plan_of_a_proven_customer_is_known_in_a_chat(
     assert turn.plan == plan
 
 
+async def test_what_somebody_typed_into_a_form_is_not_the_plan_of_whoever_owns_the_address(
+    pool: Pool, conn: Connection
+) -> None:
+    await submit(conn, "Hello", plan="business")
+    lane = await claim_one(pool)
+    first = lane.jobs[0].payload
+    start = TurnStart(
+        lane=lane.lane, token=lane.token, newest=lane.newest, channel="web", thread_key=first["thread_key"],
+        subject="", trust=0, customer=first["customer"], covers_external=[first["external_id"]],
+    )  # fmt: skip
+    assert await open_turn(conn, start) is not None
+    assert await conn.fetch("select plan from customers") == [(None,)]
+
+
 async def test_the_plan_that_a_form_names_goes_before_what_was_known(pool: Pool, conn: Connection) -> None:
     await submit(conn, "Hello", plan="free")
     lane = await claim_one(pool)
