@@ -9,12 +9,17 @@ from typing import Any
 from agent.language import WORDS
 from agent.phrases import load_texts
 from agent.policy import compile_any
+from agent.word_vectors import find_word_vectors
 from agent.words import fold, list_words, stem_word
 
 TALK_CHARS = 6
 """Forms of a word share so many letters at their beginning."""
 MIN_FIXED = 5
+FREQUENT = 5_000
+"""So many of the table's pieces of words, which stand in order of frequency, name nothing rare."""
 PART = re.compile(r"[,;–—:]\s*|\s-\s")
+DRAWN = re.compile(r"'(?:s|ll|d|ve|re|m)$")
+"""The possessive, and verbs drawn together with the word before them."""
 COMMON_WORDS = frozenset(word for words in WORDS.values() for word in words)
 
 
@@ -58,6 +63,15 @@ def load_product() -> frozenset[str]:
     return frozenset(stem_word(word) for word in load_set("product", "en"))
 
 
+@cache
+def load_frequent(language: str) -> frozenset[str]:
+    """The beginnings of the most frequent English words, but those of the product; empty for other languages."""
+    table = find_word_vectors() if language == "en" else None
+    places = table.places.items() if table else ()
+    words = (word for word, place in places if place < FREQUENT and word.isalpha() and len(word) > 2)
+    return frozenset(word[:TALK_CHARS] for word in words if stem_word(word) not in load_product())
+
+
 def list_beginnings(section: str, language: str) -> frozenset[str]:
     return frozenset(word[:TALK_CHARS] for word in list_words(load_words()[section].get(language, "")))
 
@@ -94,12 +108,13 @@ def speaks_of_it(sentence: str, language: str, *sections: str) -> bool:
 
 
 def list_content(sentence: str) -> list[str]:
-    """The words that carry a sentence's meaning, folded."""
-    return [word for word in list_words(sentence) if is_content(word)]
+    """The words that carry a sentence's meaning, folded, without what is drawn together with them."""
+    return [DRAWN.sub("", word) for word in list_words(sentence) if is_content(word)]
 
 
 def is_content(word: str) -> bool:
-    return len(word) > 1 and word not in COMMON_WORDS and word not in load_fillers()
+    bare = DRAWN.sub("", word)
+    return len(bare) > 1 and not {word, bare} & COMMON_WORDS and not {word, bare} & load_fillers()
 
 
 @cache

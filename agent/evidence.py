@@ -3,24 +3,21 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from decimal import Decimal
 from functools import cached_property
 
-from agent.facts import CURRENCIES, LIST_MARK, Fact, list_facts, list_single, squeeze
+from agent.check_words import DRAWN
+from agent.days import list_implied
+from agent.fact_words import Fact
+from agent.facts import LIST_MARK, list_facts, list_single, locate_numbers, squeeze
 from agent.guarded import NOTHING_GUARDED, GuardedTexts
 from agent.language import find_language
+from agent.reckoning import Index, is_computed, is_reckoned, is_same_amount
 from agent.text import plain_text
 from agent.words import list_words, split_sentences, stem_word
 
 NAMES = ("label", "plan", "path")
-Index = frozenset[tuple[str, str, str]]
-"""Facts as (kind, value, unit)."""
-PLAIN_NUMBER = re.compile(r"\d{1,12}(?:\.\d{1,6})?")
-TIMES = {
-    "second": ("second", 1), "minute": ("second", 60), "hour": ("second", 3600), "day": ("second", 86_400),
-    "week": ("second", 604_800), "month": ("month", 1), "year": ("month", 12),
-}  # fmt: skip
-SIZES = ("byte", "kilobyte", "megabyte", "gigabyte", "terabyte")
+LEADING = 120  # characters between a path and what it says to choose there
+CHOOSE = r"\b(?:choose|chooses|click|press|tap|select|tick|wählen sie|choisissez|elija|elige|escolha|scelga|kies)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +134,7 @@ class Ground:
             units = {unit for kind, value, unit in self.facts if kind == "number" and value == fact.value}
             is_open = fact.unit == "any" or (fact.unit == "" and not same_language)
             is_same = fact.unit in units or "any" in units or (is_open and bool(units))
-            return is_same or self.has_amount(fact) or is_computed(fact, self.facts, self.claimed_facts)
+            return is_same or is_same_amount(fact, self.facts) or is_computed(fact, self.facts, self.claimed_facts)
         if fact.kind == "rate":
             periods = {unit for kind, value, unit in self.facts if kind == "rate" and value == fact.value}
             return not periods or fact.unit in periods
@@ -146,12 +143,11 @@ class Ground:
             return not told or fact.unit in told
         return has_fact(fact, self.facts, self.squeezed)
 
-    def has_amount(self, fact: Fact) -> bool:
-        """Whether a time is told in another unit: two weeks for 14 days."""
-        told = measure_time(fact.value, fact.unit)
-        return told is not None and any(
-            kind == "number" and measure_time(value, unit) == told for kind, value, unit in self.facts
-        )
+    def shows(self, fact: Fact, body: str) -> bool:
+        """Whether a number is reckoned from others that the reply tells and the ground has, or the customer's."""
+        told = {number.fact for loosely in (True, False) for number in locate_numbers(body, is_loose=loosely)}
+        known = [other for other in told if other != fact and self.supports(other, same_language=True)]
+        return is_reckoned(fact, known, self.claimed_facts)
 
     def claims(self, fact: Fact) -> bool:
         """Whether the customer said so."""
@@ -163,50 +159,25 @@ class Ground:
 
 
 def list_stems(text: str) -> frozenset[str]:
-    return frozenset(stem_word(word) for word in list_words(text))
+    return frozenset(stem_word(DRAWN.sub("", word)) for word in list_words(text))
 
 
 def index_facts(text: str) -> Index:
-    facts = (*list_facts(text), *list_single(text, is_loose=True))
+    counted = [number.fact for number in locate_numbers(LIST_MARK.sub(" ", text), is_loose=True)]
+    facts = (*list_facts(text), *list_single(text, is_loose=True), *counted, *list_implied(text))
     return frozenset((fact.kind, fact.value, fact.unit) for fact in facts)
-
-
-def measure_time(value: str, unit: str) -> tuple[str, Decimal] | None:
-    """A time in seconds, or in months, which no number of days is; None for anything else."""
-    base, size = TIMES.get(unit, ("", 0))
-    return (base, Decimal(value) * size) if base and PLAIN_NUMBER.fullmatch(value) else None
-
-
-def is_computed(fact: Fact, known: Index, claimed: Index) -> bool:
-    """Whether a total is what the customer asked for times a price, or a count is what makes up their total."""
-    if not PLAIN_NUMBER.fullmatch(fact.value):
-        return False
-    value, counts = Decimal(fact.value), list_counts(known, claimed)
-    if fact.unit in ("", "any"):
-        return value in counts - {Decimal(value) for value, _ in list_amounts(claimed)}
-    prices = {Decimal(price) for price, unit in list_amounts(known) if unit == fact.unit}
-    return fact.unit in CURRENCIES and any(count * price == value for count in counts for price in prices)
-
-
-def list_counts(known: Index, claimed: Index) -> set[Decimal]:
-    """How many the customer speaks of, and how many of a known size make up what they want."""
-    sizes, wanted = list_amounts(known), list_amounts(claimed)
-    counts = {Decimal(value) for value, unit in wanted if unit in ("", "any")}
-    return counts | {
-        Decimal(total) / Decimal(size)
-        for total, unit in wanted
-        for size, size_unit in sizes
-        if unit == size_unit and unit in SIZES and Decimal(size) and not Decimal(total) % Decimal(size)
-    }
-
-
-def list_amounts(index: Index) -> set[tuple[str, str]]:
-    return {(value, unit) for kind, value, unit in index if kind == "number" and PLAIN_NUMBER.fullmatch(value)}
 
 
 def has_fact(fact: Fact, known: Index, squeezed: str) -> bool:
     if fact.kind in NAMES:
-        return re.search(rf"(?<!\w){re.escape(fact.value)}(?!\w)", squeezed) is not None
+        is_there = re.search(rf"(?<!\w){re.escape(fact.value)}(?!\w)", squeezed) is not None
+        return is_there or (fact.kind == "path" and leads_on(fact, squeezed))
     if fact.kind == "number":
         return any(kind == "number" and value == fact.value for kind, value, _ in known)
     return (fact.kind, fact.value, fact.unit) in known
+
+
+def leads_on(step: Fact, squeezed: str) -> bool:
+    """Whether a path goes on with what is chosen where it leads: "Open A > B and choose C" told as A > B > C."""
+    place, _, choice = (re.escape(part) for part in step.value.partition(">"))
+    return re.search(rf">{place}\b[^>]{{0,{LEADING}}}{CHOOSE} {choice}(?!\w)", squeezed) is not None

@@ -1,23 +1,26 @@
 """The hard facts of a text in a comparable form: numbers with units, dates, links, addresses, labels, plan names."""
 
 import re
-import tomllib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise, zip_longest
-from pathlib import Path
 
+from agent.days import ALWAYS, list_dates
+from agent.fact_words import SOURCE
+from agent.fact_words import Fact as Fact
+from agent.number_words import NumberWords
 from agent.words import CJK, fold
 
-SOURCE = tomllib.loads((Path(__file__).parent / "fact_words.toml").read_text(encoding="utf-8"))
 UNITS: dict[str, str] = {fold(word): unit for unit, words in SOURCE["units"].items() for word in words.split()}
-NUMBER_WORDS: dict[str, str] = {
-    fold(word): value for value, words in SOURCE["numbers"].items() for word in words.split()
-}
-WEEKDAYS = {fold(word): day for day, words in SOURCE["weekdays"].items() for word in words.split()}
+NUMBER_WORDS = NumberWords(
+    {fold(word): int(value) for value, words in SOURCE["numbers"].items() for word in words.split()}
+)
+COUNTED = 13
+"""From here on a number in words states how many, whatever it stands before; nobody writes "thirteen" idly."""
+ROUND = (100, 1000)
 PERIODS: frozenset[str] = frozenset(("second", "minute", "hour", "day", "week", "month", "year"))
 CURRENCIES = frozenset(("dollar", "euro", "pound"))
-MONTHS = {fold(word): int(month) for month, words in SOURCE["months"].items() for word in words.split()}
+SIZES = ("byte", "kilobyte", "megabyte", "gigabyte", "terabyte")
 RATE_WORDS: dict[str, str] = {fold(word): unit for unit, words in SOURCE["rates"].items() for word in words.split()}
 RATE_AFTER = re.compile(r"\s[^\W\d_]+(?:\s[^\W\d_]+)?\s(?:per|a|an|each|pro|je|par|por|al|by)\s([^\W\d_]+)")
 BOUNDS: dict[str, re.Pattern[str]] = {
@@ -36,6 +39,10 @@ LIST_MARK = re.compile(r"^\s*(?:\d{1,2}[.)]|[-*•])\s+", re.MULTILINE)
 CITATION = re.compile(r"\[?\bK\d{1,2}\b\]?")
 NUMBER = re.compile(r"\d+(?:[.,:'\u00a0\u202f]\d+|(?<=\d) \d{3}(?!\d))*")
 ONE = re.compile(r"\b(?:an?|one|eine[rnm]?|une?|un[ao]?|um|uma|een) ([^\W\d_]{3,9})\b")
+HALVES = [
+    (value, unit, re.compile(rf"\b(?:{'|'.join(map(re.escape, map(fold, phrases)))})\b"))
+    for value, unit, phrases in SOURCE["halves"]["times"]
+]
 LASTING = re.compile(
     r"\b(?:within|for|up to|after|innerhalb|binnen|nach|fur|pendant|apres|jusqu'a|durante|hasta|dopo|entro|na) $"
 )
@@ -43,16 +50,16 @@ CAPPED = re.compile(
     r" (?:at most|at the most|or less|maximum|hochstens|au plus|au maximum|como maximo|no maximo|al massimo)\b"
 )
 DIGIT_GROUPS = re.compile(r"\d{1,3}(?:[., '\u00a0\u202f]\d{3})+")
+IN_A_ROW = re.compile(r"(?:, ?| ?[-–] ?|,? (?:and|or|to|und|oder|bis|et|ou|à|y|o|a|e|en|of|tot|i|lub|do) )")
+"""What stands between numbers that share their unit."""
 UNIT_AFTER = re.compile(r"[\s-]{0,2}(?:(?:business|working|more|full|us)[\s-])?([^\W\d_]+(?:\.m\.)?|[%$€£])")
 UNIT_BEFORE = re.compile(r"([$€£]|\b(?:usd|eur|gbp))\s?$")
-DAY_MONTH = re.compile(r"\b(\d{1,2})(?:st|nd|rd|th|\.|er|º)?(?: de| di)? ([^\W\d_]{3,10})\b")
-MONTH_DAY = re.compile(r"\b([^\W\d_]{3,10})\.? (\d{1,2})(?:st|nd|rd|th)?\b")
-ISO_DAY = re.compile(r"\b\d{4}-(\d{2})-(\d{2})\b")
 QUOTED = re.compile(
     r"\"([^\"\n]{2,80})\"|«\s*([^»\n]{2,80}?)\s*»|“([^”\n]{2,80})”|„([^“”\n]{2,80})[“”]|「([^」\n]{2,80})」"
     r"|\*\*([^*\n]{2,80})\*\*|`([^`\n]{2,80})`"
 )
 ARROWS = re.compile(r"\s*(?:->|[>→›»➜])\s*")
+GUILLEMETS = re.compile(r"«([^«»\n]{1,80})»|»([^«»\n]{1,80})«|‹([^‹›\n]{1,80})›|›([^‹›\n]{1,80})‹")
 QUOTE_MARK = re.compile(r"^\s*>+\s?")
 EDGE = "\"'*`“”«»„.,;:()"
 PLAN = re.compile(
@@ -61,22 +68,12 @@ PLAN = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Fact:
-    """One thing that must be supported: its kind, its comparable form, its unit ("" for none), and as written."""
-
-    kind: str
-    value: str
-    unit: str
-    written: str
-
-
 def list_facts(text: str) -> list[Fact]:
     """Every hard fact of a text: number, date, link, email, label, path, plan. Digits of a link are not numbers."""
     facts = [Fact("link", normalise_link(link), "", link) for link in list_links(text)]
     facts += [Fact("email", fold(email), "", email) for email in EMAIL.findall(text)]
     rest = BARE_HOST.sub(" ", LINK.sub(" ", EMAIL.sub(" ", text)))
-    return [*facts, *list_dates(rest), *list_numbers(rest), *list_single(rest), *list_names(rest)]
+    return [*facts, *list_dates(rest), *list_numbers(ALWAYS.sub(" ", rest)), *list_single(rest), *list_names(rest)]
 
 
 def list_links(text: str) -> list[str]:
@@ -128,30 +125,49 @@ def list_numbers(text: str) -> Iterator[Fact]:
             yield Fact("bound", f"{fact.value} {fact.unit}", bound, f"{bound} {fact.written}")
 
 
-def locate_numbers(text: str) -> list[Placed]:
-    """The numbers of a text in order, as digits or, before a unit, as words."""
+def locate_numbers(text: str, *, is_loose: bool = False) -> list[Placed]:
+    """The numbers of a text in order, as digits or, before a unit or where they count, as words; loosely as all."""
     placed = []
     for match in NUMBER.finditer(text):
         unit = find_unit(text[max(0, match.start() - 6) : match.start()], text[match.end() : match.end() + 30])
         fact = Fact("number", normalise_number(match.group()), unit, match.group())
         placed.append(Placed(match.start(), match.end(), fact))
-    for match in re.finditer(r"[^\W\d_]+", text):
-        value = NUMBER_WORDS.get(fold(match.group()))
-        unit = find_unit("", text[match.end() : match.end() + 30]) if value else ""
-        if value and unit not in ("", "any"):
-            placed.append(Placed(match.start(), match.end(), Fact("number", value, unit, match.group())))
-    return sorted(placed, key=lambda number: number.start)
+    for start, end, value in NUMBER_WORDS.locate(text):
+        unit = find_unit("", text[end : end + 30])
+        is_counted = value >= COUNTED and value not in ROUND and text[end : end + 1] != "-"
+        if unit not in ("", "any") or is_counted or is_loose:
+            placed.append(Placed(start, end, Fact("number", str(value), unit, text[start:end])))
+    placed.sort(key=lambda number: number.start)
+    return placed if is_loose else spread_units(placed, text)
+
+
+def spread_units(placed: list[Placed], text: str) -> list[Placed]:
+    """Numbers in a row share the unit of the last: of "3, 5 and 7 days" all three are days."""
+    spread = placed[-1:]
+    for number in placed[-2::-1]:
+        fact, after = number.fact, spread[0]
+        if fact.unit in ("", "any") and IN_A_ROW.fullmatch(text[number.end : after.start]):
+            number = replace(number, fact=replace(fact, unit=after.fact.unit))
+        spread.insert(0, number)
+    return spread
 
 
 def list_single(text: str, *, is_loose: bool = False) -> Iterator[Fact]:
     """Times of one: "within an hour", "a minute at most". Loosely also those of which nothing says that they last."""
     folded = fold(text)
+    yield from list_halves(folded)
     for match in ONE.finditer(folded):
         unit = UNITS.get(match.group(1), "")
         before = folded[max(0, match.start() - 24) : match.start()]
         lasts = is_loose or LASTING.search(before) or CAPPED.match(folded, match.end())
         if unit in PERIODS and lasts:
             yield Fact("number", "1", unit, match.group())
+
+
+def list_halves(folded: str) -> Iterator[Fact]:
+    """Half hours, days and years, in units that are whole."""
+    for value, unit, pattern in HALVES:
+        yield from (Fact("number", value, unit, match.group()) for match in pattern.finditer(folded))
 
 
 def find_period(after: str) -> str:
@@ -207,25 +223,9 @@ def list_beginnings(word: str) -> list[str]:
     return [word, *(word[:length] for length in (3, 2, 1))] if CJK.match(word) else [word]
 
 
-def list_dates(text: str) -> Iterator[Fact]:
-    """Days of a month, as "month-day"."""
-    folded = fold(text)
-    for match in DAY_MONTH.finditer(folded):
-        if match.group(2) in MONTHS:
-            yield Fact("date", f"{MONTHS[match.group(2)]}-{int(match.group(1))}", "", match.group())
-    for match in MONTH_DAY.finditer(folded):
-        if match.group(1) in MONTHS:
-            yield Fact("date", f"{MONTHS[match.group(1)]}-{int(match.group(2))}", "", match.group())
-    for match in ISO_DAY.finditer(folded):
-        yield Fact("date", f"{int(match.group(1))}-{int(match.group(2))}", "", match.group())
-    for word in re.findall(r"[^\W\d_]+", folded):
-        if word in WEEKDAYS:
-            yield Fact("weekday", WEEKDAYS[word], "", word)
-
-
 def list_names(text: str) -> Iterator[Fact]:
     """Quoted labels, steps of a menu path, and names of plans."""
-    for match in QUOTED.finditer(text):
+    for match in QUOTED.finditer(GUILLEMETS.sub(straighten, text)):
         label = next(group for group in match.groups() if group)
         yield Fact("label", squeeze(label), "", label)
     for before, after in list_path_steps(text):
@@ -240,14 +240,20 @@ def list_path_steps(text: str) -> list[tuple[str, str]]:
     """Neighbours in "Settings > Billing > Invoices": the last word before an arrow and the first one after it."""
     steps = []
     for line in text.splitlines():
-        for before, after in pairwise(ARROWS.split(QUOTE_MARK.sub("", line))):
+        for before, after in pairwise(ARROWS.split(GUILLEMETS.sub(straighten, QUOTE_MARK.sub("", line)))):
             left, right = before.split(), after.split()
             if left and right:
                 steps.append((left[-1].strip(EDGE), right[0].strip(EDGE)))
     return steps
 
 
+def straighten(quoted: re.Match[str]) -> str:
+    """A label between guillemets, whose ends are no arrows, between straight quotes."""
+    label = next(group for group in quoted.groups() if group)
+    return f'"{label.strip()}"'
+
+
 def squeeze(text: str) -> str:
     """Folded, arrows made equal, marks of emphasis gone, single spaces: how labels and paths are compared."""
-    bare = re.sub(r"[*`_\"“”«»„]", "", ARROWS.sub(">", fold(text)))
+    bare = re.sub(r"[*`_\"“”«»„]", "", ARROWS.sub(">", GUILLEMETS.sub(straighten, fold(text))))
     return " ".join(bare.split()).strip(" .,;:!?")

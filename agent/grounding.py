@@ -9,8 +9,9 @@ from collections.abc import Iterator
 
 from agent.check_words import is_content, load_set, speaks_of_it
 from agent.coverage import find_ungrounded, find_unknown_labels, find_unknown_names, is_question
-from agent.evidence import SIZES, Evidence, Ground, Problem, ReplyDraft
-from agent.facts import Fact, list_facts, list_hosts
+from agent.evidence import Evidence, Ground, Problem, ReplyDraft
+from agent.fact_words import Fact
+from agent.facts import SIZES, list_facts, list_hosts
 from agent.language import detect_language
 from agent.plans import find_wrong_plans
 from agent.polarity import find_contradictions
@@ -25,7 +26,7 @@ TEMPLATE_MARKS = re.compile(
     r"\b(?:Dear|Hello|Hi|Hallo|Bonjour|Hola) None\b|<\/?(?:msg|kb|transcript)\b|\[(?:NAME|INSERT[^\]]*|YOUR [^\]]*)\]",
     re.MULTILINE,
 )
-MAX_CITED = 4
+MAX_CITED = 3  # articles, of each as many passages as the answer needs
 MAX_WHOLE = 2
 """So many passages may be quoted from end to end; more is the help centre, not an answer."""
 WHOLE_SHARE = 0.8
@@ -50,7 +51,7 @@ def check_reply(reply: ReplyDraft, evidence: Evidence) -> tuple[Problem, ...]:
         *find_unknown_names(reply, evidence, ground),
         *find_unknown_labels(reply, ground),
         *find_wrong_plans(reply, evidence, ground),
-        *find_contradictions(reply, ground),
+        *find_contradictions(reply, evidence, ground),
         *find_ungrounded(reply, evidence, ground),
         *find_wrong_language(reply, evidence, ground),
         *find_excess(reply, evidence),
@@ -83,9 +84,9 @@ def find_unknown_citations(reply: ReplyDraft, evidence: Evidence) -> Iterator[Pr
 
 def find_pasted(reply: ReplyDraft, evidence: Evidence) -> Iterator[Problem]:
     """Everything that was found instead of what was asked."""
-    cited = dict.fromkeys(handle for handle in reply.citations if handle in evidence.passages)
-    if reply.kind == "answer" and len(cited) > MAX_CITED:
-        yield Problem("pasted", f"{len(cited)} results are cited: answer from the {MAX_CITED} that matter most")
+    titles = {evidence.passages[handle].partition("\n")[0] for handle in reply.citations if handle in evidence.passages}
+    if reply.kind == "answer" and len(titles) > MAX_CITED:
+        yield Problem("pasted", f"{len(titles)} articles are cited: answer from the {MAX_CITED} that matter most")
     body = " ".join(fold(plain_text(reply.body)).split())
     whole = [handle for handle in evidence.passages if measure_quoted(evidence.passages[handle], body) >= WHOLE_SHARE]
     if len(whole) > MAX_WHOLE:
@@ -126,7 +127,9 @@ def find_unsupported_facts(reply: ReplyDraft, ground: Ground) -> Iterator[Proble
     same_language = language == ground.language
     for fact in list_facts(reply.body):
         # An address of ours is checked against the list of hosts and must have been written somewhere as well.
-        if not ground.supports(fact, same_language=same_language) and fact not in theirs and fact.written not in told:
+        if ground.supports(fact, same_language=same_language) or fact in theirs or ground.shows(fact, reply.body):
+            continue
+        if fact.written not in told:
             told.add(fact.written)
             unit = fact.unit if fact.unit not in ("", "any") else fact.kind
             yield Problem("unsupported_claim", f"no cited result says {fact.written[:60]!r} ({unit})")

@@ -4,10 +4,13 @@ What holds nothing but things that no model can read is answered by a step of ou
 
 import json
 import time
-from datetime import timedelta
+from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
+from agent.asked import write_query
 from agent.brief import Brief
+from agent.chain import Chain
 from agent.effects import dump_effect, read_effect
 from agent.handoff import NOTES, OUR_POLICY, Limit, choose_urgency, quote_burst
 from agent.journal import dump_item, read_item
@@ -16,7 +19,6 @@ from agent.models.base import (
     Model,
     ModelFailure,
     ModelReply,
-    ModelRequest,
     Text,
     ToolCall,
     ToolResult,
@@ -24,7 +26,6 @@ from agent.models.base import (
 )
 from agent.phrases import say
 from agent.prices import cost_usd
-from agent.tool_schemas import TERMINAL_TOOLS, TOOLS
 from agent.toolbox import Toolbox, ToolOutcome, TurnState
 from agent.turn import AgentTurn, Ending, Spent
 from agent.unread import choose_call, note_unread
@@ -33,9 +34,6 @@ from db.turns import StepRow
 
 POLICY = "policy"
 """Who took a step that no model was asked for."""
-
-HANDOVER_SECONDS = 3.0
-"""Kept back of the turn's time, so that a model that hangs still leaves room to call a person."""
 
 
 class Run:
@@ -47,10 +45,9 @@ class Run:
         self.toolbox = Toolbox(turn.context, self.state)
         self.items: list[Item] = [Text("user", turn.transcript)]
         self.spent = Spent()
-        self.failed_models = 0
+        self.chain = Chain(turn, self.spent)
         self.last_model = POLICY
         self.pending: StepRow | None = None
-        self.deadline = time.monotonic() + turn.limits.turn.total_seconds()
         for step in turn.steps:
             self.resume(step)
 
@@ -75,48 +72,49 @@ class Run:
         self.spent.steps += 1
         self.spent.calls += len(calls)
         self.last_model = step.model
-        self.failed_models += step.error is not None and self.failed_models < len(self.turn.models)
+        self.chain.resume(step)
 
     def find_exceeded_limit(self) -> Limit | None:
         """The name of the limit this turn has run into, if any."""
         limits, spent = self.turn.limits, self.spent
         reached: dict[Limit, bool] = {
-            "models": self.failed_models >= len(self.turn.models),
+            "usd": self.chain.is_broke or (spent.usd or 0) >= limits.usd,
+            "models": self.chain.is_used_up,
             "rejected_replies": self.state.rejected_replies >= limits.rejected_replies,
             "steps": spent.steps >= limits.steps,
             "tool_calls": spent.calls >= limits.tool_calls,
-            "seconds": time.monotonic() >= self.deadline - HANDOVER_SECONDS,
+            "seconds": self.chain.is_late,
             "tokens": (spent.input_tokens or 0) >= limits.input_tokens,
-            "usd": (spent.usd or 0) >= limits.usd,
         }
         return next((name for name, is_reached in reached.items() if is_reached), None)
 
+    async def search_early(self) -> None:
+        """Look up what is asked before any model is: a plain question then takes one call of a model, not two."""
+        subject = "" if self.brief.history else self.brief.subject
+        query = json.dumps({"query": write_query(self.brief.words, subject), "category": None}, ensure_ascii=False)
+        await self.journal(await self.take_own_step(ToolCall("early1", "search_knowledge_base", query)))
+
+    @property
+    def is_fresh_question(self) -> bool:
+        """Whether something is asked that an article may answer, and nothing was done about it yet."""
+        found = self.brief.assessment
+        is_due = any(escalation.must for escalation in found.escalations)
+        return not (self.spent.steps or found.is_greeting or found.is_closing or is_due or self.brief.is_wordless)
+
     async def advance(self) -> None:
         """Ask the model for one step, carry out its calls, and journal the step unless it ended the turn."""
-        model = self.turn.models[self.failed_models]
+        model = self.chain.model
         began = time.perf_counter()
         try:
-            reply = await model.reply(self.make_request())
+            reply = await self.chain.ask(self.items)
         except ModelFailure as failure:
-            await self.journal(
-                StepRow(self.spent.steps + 1, model.name, [], [], [], [], elapsed_ms(began), error=failure.code)
-            )
-            self.failed_models += 1
-            return
-        latency_ms = elapsed_ms(began)
-        await self.carry_out(model, reply, latency_ms)
-
-    def make_request(self) -> ModelRequest:
-        left = timedelta(seconds=max(0.1, self.deadline - HANDOVER_SECONDS - time.monotonic()))
-        is_last = self.spent.steps == self.turn.limits.steps - 1 or self.spent.calls >= self.turn.limits.tool_calls - 1
-        return ModelRequest(
-            instructions=self.turn.instructions,
-            items=tuple(self.items),
-            tools=TERMINAL_TOOLS if is_last else TOOLS,
-            brief=self.brief,
-            timeout=min(self.turn.limits.attempt, left),
-            must_call_tool=True,
-        )
+            await self.chain.put_off(failure)
+            usage, usd = self.count(model.name, None)
+            row = StepRow(self.spent.steps + 1, model.name, [], [], [], [], elapsed_ms(began), usage, usd)
+            await self.journal(replace(row, error=failure.code, reserved_usd=self.chain.reserved))
+            self.chain.skip(failure.code)
+        else:
+            await self.carry_out(model, reply, elapsed_ms(began))
 
     async def carry_out(self, model: Model, reply: ModelReply, latency_ms: float) -> None:
         step = self.spent.steps + 1
@@ -138,8 +136,7 @@ class Run:
             results.append({"call_id": call.id, "output": outcome.output, "refused": outcome.refused})
             effects.extend(dump_effect(effect) | {"call_id": call.id} for effect in outcome.effects)
             passages.extend(outcome.passages)
-        usd = cost_usd(reply.model, reply.usage, self.turn.prices)
-        self.spent.add(reply.usage, usd)
+        usage, usd = self.count(reply.model, reply.usage)
         self.spent.calls += len(calls)
         self.last_model = model.name
         row = StepRow(
@@ -150,15 +147,25 @@ class Run:
             effects=effects,
             passages=passages,
             latency_ms=latency_ms,
-            usage=dump_usage(reply.usage),
+            usage=usage,
             cost_usd=usd,
             request_id=reply.request_id,
+            reserved_usd=self.chain.reserved,
         )
         if self.state.ending is None:
             await self.journal(row)
         else:
             self.pending = row  # the commit writes it: one round trip less, and at most one paid call is repeated
             self.spent.steps += 1
+
+    def count(self, model: str, usage: Usage | None) -> tuple[dict[str, Any] | None, Decimal | None]:
+        """What a step used and cost, its answers that could not be used included, as the journal keeps it."""
+        used = [*self.chain.wasted, *([usage] if usage else [])]
+        costs = [cost_usd(model, one, self.turn.prices) for one in used]
+        for one, usd in zip(used, costs, strict=True):
+            self.spent.add(one, usd)
+        known = [usd for usd in costs if usd is not None]
+        return dump_usage(used), sum(known, Decimal(0)) if known else None
 
     async def journal(self, row: StepRow) -> None:
         await self.turn.record_step(row)
@@ -204,13 +211,15 @@ class Run:
         """Carry out a call that no model made; gives the step as the journal keeps it."""
         outcome = await self.toolbox.call(call)
         self.state.apply(call, outcome)
+        self.items += [call, ToolResult(call.id, outcome.output)]
+        self.spent.calls += 1
         return StepRow(
             step=self.spent.steps + 1,
             model=POLICY,
             items=[dump_item(call)],
             results=[{"call_id": call.id, "output": outcome.output, "refused": outcome.refused}],
             effects=[dump_effect(effect) | {"call_id": call.id} for effect in outcome.effects],
-            passages=[],
+            passages=list(outcome.passages),
             latency_ms=0,
             error=error,
         )
@@ -218,7 +227,13 @@ class Run:
 
 async def run_turn(turn: AgentTurn) -> Ending:
     """Run a turn to its end. Raises LeaseLost when another worker took it over, and the database's own errors."""
-    run = Run(turn)
+    return await finish(Run(turn))
+
+
+async def finish(run: Run) -> Ending:
+    """Take all steps of a run that are still to be taken. Raises what `run_turn` does."""
+    if run.turn.limits.early_search and run.is_fresh_question:
+        await run.search_early()
     limit = None
     while run.state.ending is None and limit is None:
         limit = run.find_exceeded_limit()
@@ -233,14 +248,18 @@ async def run_turn(turn: AgentTurn) -> Ending:
 
 async def hand_over(turn: AgentTurn, reason: Limit) -> Ending:
     """End a turn at a person without asking any model. The colleague is told the reason in a sentence."""
-    run = Run(turn)
+    return await hand_over_run(Run(turn), reason)
+
+
+async def hand_over_run(run: Run, reason: Limit) -> Ending:
+    """The same for a run that has begun."""
     if run.state.ending is None:
         await run.call_a_person(reason)
     return make_ending(run, reason)
 
 
 def make_ending(run: Run, limit: str | None) -> Ending:
-    terminal, models = run.state.ending, run.turn.models
+    terminal = run.state.ending
     if terminal is None:
         raise PermanentFailure("the escalation was refused by its own tool")
     return Ending(
@@ -250,7 +269,7 @@ def make_ending(run: Run, limit: str | None) -> Ending:
         model=run.last_model,
         spent=run.spent,
         limit=limit,
-        degraded=0 < run.failed_models < len(models),
+        degraded=run.chain.is_degraded,
     )
 
 
@@ -260,10 +279,13 @@ def in_order(calls: list[ToolCall]) -> list[ToolCall]:
     return sorted(calls, key=lambda call: ranks.get(call.name, 0))
 
 
-def dump_usage(usage: Usage | None) -> dict[str, object] | None:
-    if usage is None:
+def dump_usage(used: list[Usage]) -> dict[str, object] | None:
+    """The tokens of all tries of a step, with the provider's own account of the last."""
+    if not used:
         return None
-    return {"input_tokens": usage.input_tokens, "output_tokens": usage.output_tokens, "raw": usage.raw}
+    names = ("input_tokens", "output_tokens", "cached_tokens")
+    counted = {name: sum(getattr(one, name) for one in used) for name in names}
+    return counted | {"tries": len(used), "raw": used[-1].raw}
 
 
 def elapsed_ms(began: float) -> float:

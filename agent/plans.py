@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from agent.check_words import list_content, load_set, weigh_word
 from agent.evidence import Evidence, Ground, Problem, ReplyDraft
-from agent.facts import LIST_MARK, Fact, list_names, locate_numbers
+from agent.fact_words import Fact
+from agent.facts import LIST_MARK, list_names, locate_numbers
 from agent.text import plain_text
 from agent.words import fold, list_words, split_sentences, stem_word
 
@@ -21,7 +22,7 @@ JOINT = re.compile(
     r"\s*(?:plans?\s*)?(?:,|and|or|und|oder|et|ou|y|o|e|en|of|&|/)+\s*(?:the |den |le |la |el )?", re.IGNORECASE
 )
 APART = re.compile(
-    r"[;.]|\b(?:when|after|until|while|if|because|once|wenn|nachdem|sobald|weil|quand|lorsque|après|cuando|después"
+    r"[;.]|\),|\b(?:when|after|until|while|if|because|once|wenn|nachdem|sobald|weil|quand|lorsque|après|cuando|después"
     r"|porque|quando|depois|dopo|wanneer|nadat|totdat|gdy)\b"
 )
 """Between a plan and a number behind it: the number is about something else."""
@@ -29,7 +30,35 @@ DENIED = 18  # characters before a plan's name in which a "not" takes it out of 
 INSTEAD = re.compile(
     r"\b(?:instead of|rather than|unlike|statt|anders als|au lieu de|en lugar de|em vez de|invece di) ?$"
 )
+PLAN_NAME = re.compile(r"(?<![A-Za-z])(?:[A-Z][A-Za-z]+|[a-z]+(?= (?:plan|workspace|tier)\b))")
+LEFT = re.compile(r"\b(?:from|von|vom|de|du|da|dal|van) (?:the )?$")
+ARRIVING = re.compile(r" (?:plan )?(?:to|up to|zu|auf|a|à|para|naar|vers) ")
+"""Around the plan one moves away from, of which nothing is said."""
 DENYING = ("en", "de", "fr", "es", "pt", "it", "nl", "pl")
+EVERY = re.compile(
+    r"\b(?:every|each|all|any) plans?\b|\bevery workspace\b"
+    r"|\bjede[mnrs]? (?:tarif|plan)|\balle[nr]? (?:tarife|plane)"
+    r"|\btous les (?:forfaits|plans)|\btodos los planes|\btodos os planos|\btutti i piani|\belke? (?:plan|abonnement)"
+)
+LACKING = re.compile(
+    r"n't\b|\b(?:not|no|only|needs?|requires?|upgrad\w*|mov(?:e|es|ing) (?:up )?to|switch\w* to|would|unless|without"
+    r"|back|except|instead|unlike|than|kein\w*|nicht|nur|pas|ne|seulement|solo|sin|nao|apenas|non|niet|geen|alleen)\b"
+)
+"""Beside a plan's name: what it lacks, or what one would have with another, is no claim that it has something."""
+MISSING = re.compile(r"n't\b|\b(?:not|no|nicht|kein\w*|pas|non|nao|niet|geen)\b")
+HAVING = re.compile(
+    r"\b(?:includ\w*|part of|availab\w*|belongs?|comes with|upwards?|enthalten|verfugbar|teil|gehort|compris\w*"
+    r"|inclus\w*|disponib\w*|disponivel|incluid\w*|incluso|inclusa|compreso|compresa|inbegrepen|beschikbaar"
+    r"|onderdeel)\b"
+)
+"""Says outright what a plan has: no sentence that names no plan says so."""
+APART_CLAUSE = re.compile(
+    r"[:—–]\s|;\s(?=[^;]*\b[A-Z])"
+    r"|,\s(?=(?:and|but|or|while|whereas|if|when|so|though|because|aber|und|wenn|mais|et|si|pero|y|ma|e|maar|en)\s)"
+)
+"""Where a clause ends that may name another plan than the next."""
+MIN_TOLD = 3  # words
+NEAR = 0.3
 SAME = 0.5
 """The share of a sentence's words that a cited one must have to be about the same."""
 
@@ -61,9 +90,9 @@ def find_wrong_plans(reply: ReplyDraft, evidence: Evidence, ground: Ground) -> I
 
 def list_plan_names(reply: ReplyDraft, evidence: Evidence, ground: Ground) -> frozenset[str]:
     """All plans the turn knows of, folded."""
+    filed = {fold(plan) for plan in (*evidence.guarded.plans, *evidence.passage_plans.values()) if plan}
     written = {fact.value for fact in list_names(f"{ground.cited}\n{reply.body}") if fact.kind == "plan"}
-    filed = (*evidence.guarded.plans, *evidence.passage_plans.values(), evidence.plan or "")
-    return frozenset(written | {fold(plan) for plan in filed if plan})
+    return frozenset((filed or written) | ({fold(evidence.plan)} if evidence.plan else set()))
 
 
 def find_foreign_articles(reply: ReplyDraft, evidence: Evidence, named: frozenset[str]) -> Iterator[Problem]:
@@ -78,9 +107,10 @@ def find_foreign_articles(reply: ReplyDraft, evidence: Evidence, named: frozense
 def find_plans(sentence: str, names: frozenset[str]) -> list[Named]:
     """The plans a sentence speaks of, those joined by "and" together. A name is written with a capital."""
     found: list[Named] = []
-    for match in re.finditer(r"(?<![A-Za-z])[A-Z][A-Za-z]+", sentence):
+    for match in PLAN_NAME.finditer(sentence):
         name = fold(match.group())
-        if name not in names or is_denied(sentence[: match.start()]):
+        is_left = LEFT.search(sentence[: match.start()]) and ARRIVING.match(sentence[match.end() :])
+        if name not in names or is_left or is_denied(sentence[: match.start()]):
             continue
         if found and JOINT.fullmatch(sentence[found[-1].end : match.start()]):
             found[-1] = Named(found[-1].start, match.end(), found[-1].plans | {name})
@@ -153,20 +183,64 @@ def find_base(handle: str, text: str, evidence: Evidence, names: frozenset[str])
 def find_misplaced_features(
     body: str, passages: Mapping[str, str], evidence: Evidence, names: frozenset[str]
 ) -> Iterator[Problem]:
-    """Sentences that name a plan no cited sentence about the same thing names."""
+    """Clauses that name a plan which no cited sentence about the same thing names, or nothing cited at all."""
     cited = [
-        (weigh_sentence(sentence, names), join_plans(sentence, names) or find_base(handle, text, evidence, names))
+        read_row(sentence, find_base(handle, text, evidence, names), names)
         for handle, text in passages.items()
         for sentence in split_sentences(plain_text(text))
     ]
+    rows = [row for row in cited if row.plans]
+    told = frozenset().union(*(row.plans for row in rows))
     for sentence in split_sentences(body):
-        plans = join_plans(sentence, names)
-        if len(plans) > 1 and speaks_to(sentence):  # "you have Pro, and it is part of Business"
-            plans -= {fold(evidence.plan or "")}
-        words = weigh_sentence(sentence, names)
-        about = [told for told_words, told in cited if share(words, told_words) >= SAME and told]
-        if plans and about and words and any(all(plan not in told for told in about) for plan in plans):
-            yield Problem("wrong_plan", f'the cited results say it of another plan: "{sentence[:120]}"')
+        for clause in filter(None, APART_CLAUSE.split(sentence)):
+            plans = join_plans(clause, names)
+            if len(plans) > 1 and speaks_to(clause):  # "you have Pro, and it is part of Business"
+                plans -= {fold(evidence.plan or "")}
+            words = weigh_sentence(clause, names)
+            about = list_nearest(words, rows)
+            is_misplaced = (
+                plans
+                and about
+                and not MISSING.search(fold(clause))
+                and any(all(plan not in row.plans for row in about) for plan in plans)
+            )
+            is_unheard = plans - told and told and not LACKING.search(fold(sentence))
+            free = [row for row in cited if row.is_general or not HAVING.search(fold(clause))]
+            if is_misplaced or (is_unheard and not any(row.holds_for_all(words) for row in free)):
+                yield Problem("wrong_plan", f'the cited results say it of another plan: "{sentence[:120]}"')
+                return
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A cited sentence: the stems of what it speaks of, and the plans it holds for."""
+
+    words: frozenset[str]
+    plans: frozenset[str]
+    is_general: bool
+    """Whether it says that it holds for all plans."""
+
+    def is_told_by(self, words: frozenset[str]) -> bool:
+        """Whether a longer clause has most of this."""
+        return len(self.words) >= MIN_TOLD and share(self.words, words) > SAME
+
+    def holds_for_all(self, words: frozenset[str]) -> bool:
+        """Whether this says of all plans, or of none in particular, what a clause of these words says."""
+        told = share(words, self.words)
+        return not self.plans and (
+            told >= SAME or (self.is_general and (told >= NEAR or share(self.words, words) >= SAME))
+        )
+
+
+def read_row(sentence: str, base: frozenset[str], names: frozenset[str]) -> Row:
+    plans = join_plans(sentence, names)
+    is_general = not plans and EVERY.search(fold(sentence)) is not None
+    return Row(weigh_sentence(sentence, names), plans if plans or is_general else base, is_general)
+
+
+def list_nearest(words: frozenset[str], rows: list[Row]) -> list[Row]:
+    """The rows about the same as these words."""
+    return [row for row in rows if words and (share(words, row.words) >= SAME or row.is_told_by(words))]
 
 
 def speaks_to(sentence: str) -> bool:

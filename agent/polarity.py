@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 
-from agent.check_words import is_content, load_set, load_words, weigh_word
-from agent.evidence import Ground, Problem, ReplyDraft
+from agent.check_words import is_content, load_pattern, load_set, load_words, weigh_word
+from agent.evidence import Evidence, Ground, Problem, ReplyDraft
 from agent.language import detect_language
 from agent.text import plain_text
 from agent.words import fold, list_words, split_sentences, stem_word
@@ -32,6 +32,10 @@ class Clause:
     signs: dict[str, frozenset[bool]]
     is_universal: bool
     """Nothing, nobody: whatever it denies is denied of all."""
+    scopes: tuple[frozenset[str], ...]
+    """For each "not" the words it surely denies."""
+    trailing: str | None
+    """The word before a "not" that nothing follows."""
 
     @property
     def weight(self) -> float:
@@ -50,15 +54,29 @@ class Clause:
         return 2 * mine * its / (mine + its)
 
     def contradicts(self, other: "Clause") -> bool:
-        """Whether a word is affirmed by one of the two and denied by the other."""
-        return any(other.signs.get(word, signs).isdisjoint(signs) for word, signs in self.signs.items())
+        """Whether a word is affirmed by one of the two and denied by the other, if not by a "not" that both have."""
+        split = {word for word, signs in self.signs.items() if other.signs.get(word, signs).isdisjoint(signs)}
+        return not split <= self.list_excused(other) | other.list_excused(self)
+
+    def is_apart(self, other: "Clause", plans: frozenset[str]) -> bool:
+        """Whether the two speak of different plans: what one has the other may lack."""
+        mine, its = self.signs.keys() & plans, other.signs.keys() & plans
+        return bool(mine and its) and mine.isdisjoint(its)
+
+    def list_excused(self, other: "Clause") -> frozenset[str]:
+        """Words that a "not" reaches which the other clause has as well: it denies the same there, or, where it stands
+        last, all that was said."""
+        theirs = frozenset().union(*other.scopes)
+        excused = [scope for scope in self.scopes if scope & theirs or (scope <= {self.trailing} and other.scopes)]
+        return frozenset(word for scope in excused for word in scope if word not in load_words()["opposites"])
 
 
-def find_contradictions(reply: ReplyDraft, ground: Ground) -> Iterator[Problem]:
+def find_contradictions(reply: ReplyDraft, evidence: Evidence, ground: Ground) -> Iterator[Problem]:
     """Clauses that say the contrary of what is cited. Only in the language of the article: elsewhere words differ."""
     if not reply.citations:
         return
     language = ground.language
+    plans = frozenset(stem_word(fold(plan)) for plan in (*evidence.guarded.plans, evidence.plan or ""))
     cited = [clause for sentence in ground.sentences for clause in list_clauses(sentence, language)]
     for sentence in split_sentences(plain_text(reply.body)):
         if ground.contains(sentence) or sentence.endswith("?"):
@@ -66,7 +84,9 @@ def find_contradictions(reply: ReplyDraft, ground: Ground) -> Iterator[Problem]:
         if detect_language(sentence, reply.language[:2].casefold()) != language:
             continue
         for clause in list_clauses(sentence, language):
-            if not is_fragment(clause, sentence) and (contrary := find_contrary(clause, cited)):
+            if not is_fragment(clause, sentence) and (
+                contrary := find_contrary(clause, [other for other in cited if not clause.is_apart(other, plans)])
+            ):
                 yield Problem("contradiction", f'"{sentence[:100]}" against what is cited: "{contrary.written[:100]}"')
                 break
 
@@ -103,25 +123,34 @@ def is_shared(part: str, language: str) -> bool:
 def read_clause(text: str, language: str) -> Clause:
     """The words of a clause with their signs: a negation denies the next two, or the one before where none follow."""
     negations, emphasis = load_set("negations", language), load_set("emphasis", "words")
-    words = [word for word in list_words(text) if word not in load_set("quantities", "words")]
+    spoken = load_pattern("idle", "patterns").sub(" ", fold(text))
+    words = [word for word in list_words(spoken) if word not in load_set("quantities", "words")]
     signs: dict[str, frozenset[bool]] = {}
+    scopes: list[set[str]] = []
     last: str | None = None
+    trailing: str | None = None
     denied = -1
     for at, word in enumerate(words):
         if is_negation(word, negations):
             if not any(is_content(later) for later in words[at + 1 :]) and last:
                 signs[last] = frozenset(not sign for sign in signs[last])
-            if at + 1 == len(words) or words[at + 1] not in emphasis:
+                scopes.append({last})
+                trailing = last
+            elif at + 1 == len(words) or words[at + 1] not in emphasis:
                 denied = 0
+                scopes.append(set())
             continue
         stem, sign = find_opposite(word)
         if stem is None and not is_content(word):
             continue
         last = stem or stem_word(word)
-        sure = frozenset((sign != (0 <= denied < REACH),))
-        signs[last] = signs.get(last, frozenset()) | (EITHER if denied >= REACH else sure)
+        is_denied = 0 <= denied < REACH
+        signs[last] = signs.get(last, frozenset()) | (EITHER if denied >= REACH else frozenset((sign != is_denied,)))
+        if is_denied:
+            scopes[-1].add(last)
         denied += denied >= 0
-    return Clause(text.strip(), signs, not load_set("universal", "words").isdisjoint(words))
+    is_universal = not load_set("universal", "words").isdisjoint(words)
+    return Clause(text.strip(), signs, is_universal, tuple(map(frozenset, scopes)), trailing)
 
 
 def is_negation(word: str, negations: frozenset[str]) -> bool:

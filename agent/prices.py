@@ -1,16 +1,14 @@
 """What an exchange with a model cost. Prices are settings, not knowledge: an unknown model costs None, never 0."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from decimal import Decimal
-from pathlib import Path
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from agent.models.base import Usage
 
-PRICES_FILE = Path(__file__).with_name("prices.json")
 MILLION = Decimal(1_000_000)
+PRICE_FORM = "must be input/output or input/output/cached input in dollars for a million tokens, such as 1.25/10/0.125"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,25 +24,16 @@ class Price:
 Prices = Mapping[str, Price]
 
 
-def load_prices(path: Path = PRICES_FILE) -> Prices:
-    """The price table in a JSON file shaped like agent/prices.json. ValueError names the model that is wrong."""
-    table = json.loads(path.read_text(encoding="utf-8"), parse_float=Decimal, parse_int=Decimal)
-    models = table.get("models") if isinstance(table, dict) else None
-    if not isinstance(models, dict):
-        raise ValueError(f'{path.name}: there must be an object "models" in it')
-    return {model: read_price(model, fields) for model, fields in models.items()}
-
-
-def read_price(model: str, fields: object) -> Price:
-    if not isinstance(fields, dict):
-        raise ValueError(f"price of {model}: must be an object")
-    wrong = [name for name, value in fields.items() if not isinstance(value, Decimal) or value < 0]
-    if wrong:
-        raise ValueError(f"price of {model}: {', '.join(wrong)} must be a number, 0 or more")
+def read_price(text: str) -> Price:
+    """A price written as input/output, input/output/cached or input/output/cached/written, in US dollars for a million
+    tokens, such as 1.25/10/0.125. Raises ValueError."""
     try:
-        return Price(**fields)
-    except TypeError as error:
-        raise ValueError(f"price of {model}: give input and output, perhaps cached_input and cache_write") from error
+        dollars = [Decimal(part.strip()) for part in text.split("/")]
+    except InvalidOperation as error:
+        raise ValueError(PRICE_FORM) from error
+    if not 2 <= len(dollars) <= 4 or not all(one.is_finite() and one >= 0 for one in dollars):
+        raise ValueError(PRICE_FORM)
+    return Price(*dollars)
 
 
 def cost_usd(model: str, usage: Usage | None, prices: Prices) -> Decimal | None:

@@ -7,10 +7,14 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from agent.check_words import list_content
 from agent.evidence import Evidence, Ground, Problem, ReplyDraft
 from agent.facts import PERIODS, list_facts
 from agent.policy import compile_any, join_lines
-from agent.words import split_sentences
+from agent.words import split_sentences, stem_word
+
+CUSTOM = 0.6
+"""The share of a promise's words that a cited sentence must have to be about the same."""
 
 
 def find_false_promises(reply: ReplyDraft, evidence: Evidence, ground: Ground) -> Iterator[Problem]:
@@ -24,9 +28,18 @@ def find_false_promises(reply: ReplyDraft, evidence: Evidence, ground: Ground) -
 
 
 def is_published(sentence: str, promised: list[frozenset[str]], ground: Ground) -> bool:
-    """Whether a cited sentence gives the same time for an answer. What needs no tool is never excused."""
+    """Whether a cited sentence gives the same time for an answer, or says that it is done. What needs no tool is never
+    excused."""
     times = index_times(sentence)
-    return all(promised) and bool(times) and any(times <= index_times(cited) for cited in ground.sentences)
+    is_timed = bool(times) and any(times <= index_times(cited) for cited in ground.sentences)
+    return all(promised) and (is_timed or any(is_custom(sentence, cited) for cited in ground.sentences))
+
+
+def is_custom(sentence: str, cited: str) -> bool:
+    """Whether a cited sentence says what this one promises."""
+    words = [stem_word(word) for word in list_content(sentence)]
+    told = {stem_word(word) for word in list_content(cited)}
+    return bool(words) and sum(word in told for word in words) >= CUSTOM * len(words)
 
 
 def index_times(text: str) -> set[tuple[str, str]]:

@@ -27,9 +27,7 @@ NONCE = re.compile(r"[A-Za-z0-9]{8,64}")
 INVISIBLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\u202a-\u202e\u2066-\u2069\U000e0000-\U000e007f]")
 # Brackets that look like the ones we escape.
 LOOKALIKES = str.maketrans({"\uff1c": "<", "\ufe64": "<", "\uff1e": ">", "\ufe65": ">"})
-# Not escaped: placeholders for personal data, which the model must copy as they are. They can close nothing.
-TAG_START = re.compile(r"<(?![A-Z]{2,12}_\d{1,4}>)")
-HALVED_END = re.compile(r"(?:&[a-z]{0,3}|<[A-Z]{0,12}_?\d{0,4})$")
+HALVED_END = re.compile(r"&[a-z]{0,3}$")
 HALVED_START = re.compile(r"^[a-z]{0,3};")
 
 
@@ -43,10 +41,11 @@ def list_policy_rules() -> str:
     return POLICY.partition("\nEXAMPLES\n")[0]
 
 
-def lay_out_turn(brief: Brief, nonce: str) -> str:
+def lay_out_turn(brief: Brief, nonce: str, *, is_short: bool = False) -> str:
     """The turn as the first user message: facts of ours first, then what others wrote between two nonce lines.
 
-    nonce: 8 to 64 letters and digits, new for each turn; ValueError otherwise.
+    nonce: 8 to 64 letters and digits, new for each turn; ValueError otherwise. is_short: in a third of the room, for a
+    model that cannot read more.
     """
     if not NONCE.fullmatch(nonce):
         raise ValueError("a nonce is 8 to 64 letters and digits")
@@ -56,7 +55,7 @@ def lay_out_turn(brief: Brief, nonce: str) -> str:
         describe_customer(brief),
         describe_notes(brief),
         f'<transcript nonce="{nonce}">',
-        *lay_out_words(brief),
+        *lay_out_words(brief, 3 if is_short else 1),
         f'</transcript nonce="{nonce}">',
         f"New since our last word, to be answered now: {', '.join(line.ref for line in brief.burst)}.",
     )
@@ -119,27 +118,26 @@ def describe_assessment(found: Assessment) -> list[str]:
     return notes
 
 
-def lay_out_words(brief: Brief) -> list[str]:
-    """Everything others wrote: summary, subject, recent history, burst."""
-    history = list_recent(brief.history)
+def lay_out_words(brief: Brief, parts: int) -> list[str]:
+    """Everything others wrote, in one of so many parts of its room: summary, subject, recent history, burst."""
+    history = list_recent(brief.history, HISTORY_MESSAGES // parts, HISTORY_CHARS // parts)
     left_out = len(brief.history) - len(history)
     texts = [escape_text(line.text) for line in brief.burst]
-    cap = share_out([len(text) for text in texts], BURST_CHARS)
-    parts = [
+    cap = share_out([len(text) for text in texts], BURST_CHARS // parts)
+    blocks = [
         write_block("summary", brief.summary, SUMMARY_CHARS),
         write_block("subject", brief.subject, SUBJECT_CHARS),
         f"({left_out} earlier messages are left out)" if left_out else "",
         *(write_message(line, text) for line, text in history),
         *(write_message(line, cut_escaped(text, cap)) for line, text in zip(brief.burst, texts, strict=True)),
     ]
-    return [part for part in parts if part]
+    return [block for block in blocks if block]
 
 
-def list_recent(history: tuple[Line, ...]) -> list[tuple[Line, str]]:
+def list_recent(history: tuple[Line, ...], most: int, room: int) -> list[tuple[Line, str]]:
     """The newest messages that fit, oldest first, with their escaped text."""
     recent: list[tuple[Line, str]] = []
-    room = HISTORY_CHARS
-    for line in reversed(history[-HISTORY_MESSAGES:]):
+    for line in reversed(history[-most:]):
         text = cut_escaped(escape_text(line.text), HISTORY_MESSAGE_CHARS)
         room -= len(text)
         if room < 0:
@@ -160,7 +158,7 @@ def write_block(tag: str, text: str, limit: int) -> str:
 def escape_text(text: str) -> str:
     """Text of others with nothing in it that could open or close a tag, or that a person would not see."""
     seen = INVISIBLE.sub("", text.replace("\r\n", "\n").replace("\r", "\n").translate(LOOKALIKES))
-    return TAG_START.sub("&lt;", seen.replace("&", "&amp;"))
+    return seen.replace("&", "&amp;").replace("<", "&lt;")
 
 
 def cut_escaped(text: str, limit: int) -> str:

@@ -131,4 +131,4 @@ TOOLS = (
     SEND_RESPONSE,
 )
 TERMINAL_TOOLS = (ESCALATE_TO_HUMAN, SEND_RESPONSE)
-"""The ones that end a turn: all that is offered on its last step."""
+"""The ones that end a turn: all that may be called on its last step."""

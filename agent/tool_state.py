@@ -97,7 +97,7 @@ async def gather_evidence(context: ToolContext, state: TurnState) -> Evidence:
     """All a reply may rest on: what was found, what was said, what tools told; and what it may not tell."""
     brief, found = context.brief, state.passages
     lines = (*brief.history, *brief.burst)
-    theirs = (brief.subject, find_first_name(brief.customer_name or ""))
+    theirs = (brief.subject, find_first_name(brief.customer_name or ""), brief.summary)
     hosts = list_host_names(row["text"] for row in found.values())
     async with acquire(context.pool) as conn:
         guarded = await context.guard.load(conn)

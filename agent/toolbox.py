@@ -21,6 +21,7 @@ from agent.retrieval import FoundPassage, SearchQuery, search
 from agent.sentiment import score_sentiment
 from agent.tool_state import ToolContext, ToolOutcome, TurnState, call_key, gather_evidence
 from db import escalations, history
+from db.escalations import DrawnTicket, Route
 from db.pool import acquire
 
 __all__ = ["ToolContext", "ToolOutcome", "ToolRefused", "Toolbox", "TurnState"]
@@ -125,10 +126,7 @@ class Toolbox:
             check_title(args.subject, await gather_evidence(self.context, self.state)),
             hint="name the matter in the customer's words",
         )
-        async with acquire(self.context.pool) as conn:
-            drawn = await escalations.draw_ticket(
-                conn, prefix=self.context.ticket_prefix, category=args.category, plan=brief.plan
-            )
+        drawn = await self.draw_ticket(args.category)
         due = drawn.first_response_due_at
         priority = max(TICKET_PRIORITY[args.priority], brief.assessment.priority)
         effect = CreateTicket(
@@ -141,10 +139,7 @@ class Toolbox:
         brief = self.context.brief
         message = await self.check_handover(args.customer_message)
         filed = brief.open_ticket or self.state.drawn_reference
-        async with acquire(self.context.pool) as conn:
-            route = await escalations.load_route(
-                conn, args.category, reference=filed, prefix=self.context.ticket_prefix
-            )
+        route = await self.find_route(args.category, filed)
         priority = max(ESCALATION_FLOOR[args.priority], brief.assessment.priority)
         why = brief.assessment.priority_why or args.reason_code
         effects: list[Effect] = []
@@ -168,6 +163,16 @@ class Toolbox:
         )
         shown = {"status": "handed_off", "team": route.team, "ref": route.reference, "due": route.due_at.isoformat()}
         return ToolOutcome(json.dumps(shown), effects=tuple(effects))
+
+    async def draw_ticket(self, category: str) -> DrawnTicket:
+        prefix, plan = self.context.ticket_prefix, self.context.brief.plan
+        async with acquire(self.context.pool) as conn:
+            return await escalations.draw_ticket(conn, prefix=prefix, category=category, plan=plan)
+
+    async def find_route(self, category: str, filed: str | None) -> Route:
+        """Who takes over; a reference is drawn where nothing is filed yet."""
+        async with acquire(self.context.pool) as conn:
+            return await escalations.load_route(conn, category, reference=filed, prefix=self.context.ticket_prefix)
 
     async def check_handover(self, message: str) -> str:
         """The word to the customer if it passes the checks of a reply, else our own: a handover is never put off."""

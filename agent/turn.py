@@ -13,6 +13,13 @@ from db.turns import StepRow
 
 RecordStep = Callable[[StepRow], Awaitable[None]]
 """Writes a step into the journal. Raises LeaseLost when the turn is no longer ours."""
+Reserve = Callable[[Decimal], Awaitable[str | None]]
+"""Sets US dollars aside, gives them back where negative. The budget that has no room for them, None where all have."""
+
+
+async def reserve_nothing(_: Decimal) -> str | None:
+    """For a turn that no budget beyond its own limits."""
+    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +35,10 @@ class Limits:
     """One exchange with a model."""
     turn: timedelta = timedelta(seconds=45)
     usd: Decimal = Decimal("0.05")
+    patience: timedelta = timedelta(0)
+    """How long the turn may be put off because a model asks for it; after that the next model answers."""
+    early_search: bool = False
+    """Whether what is asked is looked up before the first model is asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +55,9 @@ class AgentTurn:
     prices: Prices
     record_step: RecordStep
     steps: Sequence[StepRow] = ()
+    reserve: Reserve = reserve_nothing
+    shorten_transcript: Callable[[], str] | None = None
+    """The turn laid out in less than half the room, for a model that cannot read all of it."""
 
 
 @dataclass(slots=True)

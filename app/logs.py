@@ -11,6 +11,7 @@ import orjson
 
 ROOT = str(Path(__file__).resolve().parent.parent) + "/"
 USUAL = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "color_message", "taskName"}
+OURS = ("app", "worker", "agent", "channels", "db")
 SECRET = re.compile(r"((?:token|secret|key|password|code)=|Bearer |://[^\s/:@]*:)[^\s&\"'@]+", re.IGNORECASE)
 
 
@@ -55,8 +56,9 @@ def configure_logging(level: str) -> None:
     writer = logging.StreamHandler(sys.stderr)
     writer.setFormatter(JsonLines())
     logging.raiseExceptions = False
-    logging.basicConfig(level=level, handlers=[writer], force=True)
-    for name in ("uvicorn", "uvicorn.error", "asyncio", "httpx", "httpx2", "httpcore2", "openai"):
-        logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLevelName(level)))
+    # what libraries say below a warning repeats addresses, numbers and bodies
+    logging.basicConfig(level=max(logging.WARNING, logging.getLevelName(level)), handlers=[writer], force=True)
+    for name in OURS:
+        logging.getLogger(name).setLevel(level)
     # the error table has logged it already, with the id that the answer shows
     logging.getLogger("uvicorn.error").addFilter(lambda record: "Exception in ASGI" not in record.msg)

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
+from app.setting_types import DatabaseUrl, Dollars, Price, Seconds, WebUrl, lower_text, upper_text
 from channels.google_oauth import GmailAccount, GmailPush
 from channels.twilio.account import SharedKey, WhatsAppAccount
 from db.errors import DeskError
@@ -14,50 +14,6 @@ from db.errors import DeskError
 
 class SettingsError(DeskError):
     """A setting cannot be used. The message is one line that names the variable and never its value."""
-
-
-def check_database_url(url: object) -> object:
-    if not isinstance(url, str):
-        return url
-    if not url.startswith(("postgres://", "postgresql://")):
-        raise ValueError("must begin with postgres:// or postgresql://")
-    try:
-        parts = urlsplit(url)
-        is_whole = bool(parts.hostname or "host=" in parts.query) and (parts.port is None or parts.port > 0)
-    except ValueError:
-        is_whole = False
-    if not is_whole:
-        raise ValueError("cannot be read; special characters in the password must be percent-encoded")
-    return url
-
-
-def check_web_url(url: object) -> object:
-    if not isinstance(url, str):
-        return url
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError("must be an address that begins with http:// or https://")
-    try:
-        is_whole = parts.port is None or parts.port > 0
-    except ValueError:
-        is_whole = False
-    if not is_whole:
-        raise ValueError("must have a port between 1 and 65535, or none")
-    return url.rstrip("/")
-
-
-def upper_text(text: object) -> object:
-    return text.upper() if isinstance(text, str) else text
-
-
-def lower_text(text: object) -> object:
-    return text.lower() if isinstance(text, str) else text
-
-
-DatabaseUrl = Annotated[SecretStr, BeforeValidator(check_database_url)]
-WebUrl = Annotated[str, BeforeValidator(check_web_url)]
-Seconds = Annotated[float, Field(ge=0, le=3600, allow_inf_nan=False)]
-Dollars = Annotated[float, Field(ge=0, le=100_000, allow_inf_nan=False)]
 
 
 class Settings(BaseModel):
@@ -108,12 +64,24 @@ class Settings(BaseModel):
     """Name of the primary model, as its server knows it. No default: names are withdrawn, and prices differ."""
     openai_wire: Annotated[Literal["responses", "chat", "auto"], BeforeValidator(lower_text)] = "auto"
     """Which API the server speaks; auto finds out."""
+    openai_price: Price | None = None
+    """What it costs: input/output/cached input in dollars for a million tokens, such as 1.25/10/0.125.
+
+    No default: prices change. Unset, what it costs is unknown and no budget in dollars binds.
+    """
     fallback_base_url: WebUrl | None = None
     """Second provider, asked while the first one fails."""
     fallback_api_key: SecretStr | None = None
     """Its key; some servers need none."""
     fallback_model: str | None = None
     """Its model; needed together with FALLBACK_BASE_URL."""
+    fallback_price: Price | None = None
+    """What it costs, as OPENAI_PRICE."""
+    hide_contacts: Annotated[Literal["on", "off"], BeforeValidator(lower_text)] = "on"
+    """Whether e-mail addresses and phone numbers are replaced by placeholders before a text goes to a model.
+
+    Cards, accounts, secrets and national ids always are.
+    """
     embeddings: Annotated[Literal["auto", "openai", "local", "off"], BeforeValidator(lower_text)] = "auto"
     """Where vectors come from; auto takes OpenAI with a key, else the local model where it is installed, else none."""
     embedding_model: str | None = None
@@ -177,6 +145,8 @@ class Settings(BaseModel):
     """Money all turns of a UTC day may cost; then the offline model answers."""
     conversation_budget_usd: Dollars = 0.5
     """Money one conversation may cost in a UTC day; then the offline model answers. Ten turns at their limit."""
+    customer_budget_usd: Dollars = 1
+    """Money one customer may cost in a UTC day, on all channels; then the offline model answers."""
     debounce_seconds_whatsapp: Seconds = 2
     """Quiet time before a chat burst is answered as one. Longer feels like nobody is there."""
     debounce_seconds_email: Seconds = 20

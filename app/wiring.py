@@ -9,17 +9,20 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
-from functools import partial
+from functools import cache, partial
 from urllib.parse import urlsplit
 
 from agent.assess import Assessor
-from agent.embeddings import Embedder, LocalEmbedder, find_local_embedder, open_openai_embedder
+from agent.embeddings import Embedder, LocalEmbedder, PrivateEmbedder, find_local_embedder, open_openai_embedder
 from agent.learning import Learner
 from agent.models.base import Model
 from agent.models.connections import open_http_client
 from agent.models.offline import OfflineModel
 from agent.models.openai import ModelEndpoint, open_openai_model
-from agent.prices import load_prices
+from agent.models.private import PrivateModel
+from agent.models.provider import Board, Gate, Provider
+from agent.prices import Prices, read_price
+from agent.privacy import choose_kinds
 from agent.turn import Limits
 from app.access import make_status_url
 from app.collector import spare_collector
@@ -35,9 +38,11 @@ from channels.whatsapp import WhatsApp, open_whatsapp
 from db.listen import listen
 from db.pool import Pool
 from db.queue import WORK_CHANNEL
+from db.turns import Budgets
 from worker.completer import Completer
 from worker.deliver import Deliver
 from worker.jobs.gmail_sync import GmailSync, GmailWatch, poll_mailbox
+from worker.jobs.summary import Summarise
 from worker.jobs.upkeep import Drop, IndexArticle, Remind, Sweep
 from worker.jobs.whatsapp_sync import WhatsAppSync
 from worker.loop import Handler, Worker, WorkerSettings
@@ -45,33 +50,50 @@ from worker.schedule import run_schedule
 from worker.turn import TurnRunner
 
 
-def open_models(settings: Settings) -> tuple[Model, ...]:
-    """The chain a turn goes down: primary, second provider, offline. The last needs no key and always answers."""
-    endpoints = []
+def list_endpoints(settings: Settings) -> dict[str, ModelEndpoint]:
+    """The models behind a network in the order they are asked, by what their settings begin with."""
+    endpoints = {}
     if settings.has_model:
-        key = settings.openai_api_key
-        endpoints.append(
-            ModelEndpoint(
-                base_url=settings.openai_base_url,
-                api_key=key.get_secret_value() if key else "none",
-                model=settings.openai_model or "",
-                wire=settings.openai_wire,
-            )
-        )
+        key = settings.openai_api_key.get_secret_value() if settings.openai_api_key else ""
+        model = settings.openai_model or ""
+        endpoints["OPENAI"] = ModelEndpoint(settings.openai_base_url, key, model, settings.openai_wire)
     if settings.has_fallback:
-        key = settings.fallback_api_key
-        endpoints.append(
-            ModelEndpoint(
-                base_url=settings.fallback_base_url,
-                api_key=key.get_secret_value() if key else "none",
-                model=settings.fallback_model or "",
-                wire="auto",
-            )
-        )
+        key = settings.fallback_api_key.get_secret_value() if settings.fallback_api_key else ""
+        endpoints["FALLBACK"] = ModelEndpoint(settings.fallback_base_url, key, settings.fallback_model or "")
+    return endpoints
+
+
+def open_models(settings: Settings, pool: Pool) -> tuple[Model, ...]:
+    """The chain a turn goes down: primary, second provider, offline. The last needs no key and always answers."""
+    endpoints = list_endpoints(settings)
     if not endpoints:
         return (OfflineModel(),)
-    shared = open_http_client(settings.worker_concurrency)
-    return (*(open_openai_model(endpoint, http_client=shared) for endpoint in endpoints), OfflineModel())
+    shared, board = open_http_client(settings.worker_concurrency), Board(pool, name_worker())
+    kinds = choose_kinds(hide_contacts=settings.hide_contacts == "on")
+    models = (open_openai_model(endpoint, http_client=shared) for endpoint in endpoints.values())
+    remote = (Provider(model, board, Gate(settings.worker_concurrency)) for model in models)
+    return (*(PrivateModel(model, kinds) for model in remote), OfflineModel())
+
+
+def read_prices(settings: Settings) -> Prices:
+    """What the models of these settings cost, as far as they say it."""
+    given = {settings.openai_model: settings.openai_price, settings.fallback_model: settings.fallback_price}
+    return {model: read_price(price) for model, price in given.items() if model and price}
+
+
+def read_budgets(settings: Settings) -> Budgets:
+    """What these settings allow to be spent in a UTC day."""
+    return Budgets(
+        day=Decimal(str(settings.daily_budget_usd)),
+        conversation=Decimal(str(settings.conversation_budget_usd)),
+        customer=Decimal(str(settings.customer_budget_usd)),
+    )
+
+
+@cache
+def name_worker() -> str:
+    """This process, among all that work on the same database."""
+    return f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(2)}"
 
 
 def open_embedder(settings: Settings) -> Embedder | None:
@@ -82,9 +104,10 @@ def open_embedder(settings: Settings) -> Embedder | None:
     if wish == "openai" or (wish == "auto" and key is not None and settings.openai_base_url is None):
         if key is None:
             raise SettingsError("EMBEDDINGS: openai needs OPENAI_API_KEY")
-        return open_openai_embedder(
+        remote = open_openai_embedder(
             api_key=key.get_secret_value(), base_url=settings.openai_base_url, model=settings.embedding_model
         )
+        return PrivateEmbedder(remote, choose_kinds(hide_contacts=settings.hide_contacts == "on"))
     local = find_local_embedder()
     if local is None and wish == "local":
         raise SettingsError("EMBEDDINGS: local needs the packages of requirements-local.txt, run make install")
@@ -108,7 +131,7 @@ async def open_agent(settings: Settings, pool: Pool) -> Agent:
     learner = Learner(pool, embedder if isinstance(embedder, LocalEmbedder) else None)
     assessor = await learner.open_assessor()
     assessor.assess(["Hello"], previous=(), language=None, category_hint=None)  # reads all rules before anybody waits
-    return Agent(open_models(settings), embedder, assessor, learner)
+    return Agent(open_models(settings, pool), embedder, assessor, learner)
 
 
 @asynccontextmanager
@@ -146,13 +169,12 @@ def make_turn_runner(
         models=agent.models,
         embedder=agent.embedder,
         assessor=agent.assessor,
-        prices=load_prices(),
-        limits=Limits(usd=Decimal(str(settings.turn_budget_usd))),
+        prices=read_prices(settings),
+        limits=Limits(usd=Decimal(str(settings.turn_budget_usd)), early_search=len(agent.models) > 1),
         company=settings.company_name,
         ticket_prefix=settings.ticket_prefix,
         allowed_links=(host,) if host else (),
-        daily_budget_usd=Decimal(str(settings.daily_budget_usd)),
-        conversation_budget_usd=Decimal(str(settings.conversation_budget_usd)),
+        budgets=read_budgets(settings),
         announce=(announcer or Announcer(pool)).announce,
         channels=channels or {},
         media=open_media(settings),
@@ -177,13 +199,14 @@ def make_worker(
             "inbound": make_turn_runner(settings, pool, agent, announcer, channels),
             "deliver": Deliver(pool, channels, settings.ticket_prefix, lease),
             "index_article": IndexArticle(pool, completer, agent.embedder),
+            "summarise": make_summarise(settings, pool, completer, agent),
             "sweep": Sweep(pool, completer),
             "remind": Remind(pool, completer),
             **make_mail_handlers(settings, pool, completer, channels.get("gmail")),
             **make_whatsapp_handlers(settings, pool, completer, channels.get("whatsapp")),
         },
         settings=WorkerSettings(
-            name=f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(2)}",
+            name=name_worker(),
             concurrency=settings.worker_concurrency,
             lease=lease,
             poll=timedelta(seconds=settings.poll_seconds),
@@ -199,6 +222,13 @@ def make_worker(
     if "gmail" in channels:
         worker.side_tasks += (partial(poll_mailbox, pool, timedelta(seconds=settings.gmail_poll_seconds)),)
     return worker
+
+
+def make_summarise(settings: Settings, pool: Pool, completer: Completer, agent: Agent) -> Summarise:
+    """What keeps long conversations in short, with the first model behind a network if there is one."""
+    first = agent.models[0] if isinstance(agent.models[0], PrivateModel) else None
+    usd = Decimal(str(settings.turn_budget_usd))
+    return Summarise(pool, completer, first, read_prices(settings), read_budgets(settings), usd)
 
 
 def make_mail_handlers(

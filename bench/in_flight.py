@@ -5,7 +5,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -31,8 +31,8 @@ class Outcome:
     """Turns per second, from the start to the last commit."""
     seconds: list[float]
     """Of each turn, from its claim to its commit, by the database's clock."""
-    kb_per_turn: float
-    """The most its resident memory grew by, shared out over the turns in flight."""
+    kb_per_turn: float | None
+    """The most its resident memory grew by, shared out over the turns in flight; with one that says nothing: None."""
     cpu_ms: float
     """Of the worker's process, per turn."""
     left: int
@@ -41,15 +41,34 @@ class Outcome:
 async def run_in_flight(report: Report, *, quick: bool) -> None:
     """The worker as it is deployed against a model server, and the same worker with a model that only sleeps."""
     count = IN_FLIGHT * (4 if quick else 10)
-    settings = {"WORKER_CONCURRENCY": str(IN_FLIGHT), "EMBEDDINGS": "off"}
-    async with model_server() as address, fresh_database() as url:
-        remote = {"OPENAI_BASE_URL": address, "OPENAI_MODEL": "script", "OPENAI_API_KEY": "none"}
-        async with running("worker", url, **settings, **remote) as worker:
-            outcome = await fill(url, worker.pid, count)
+    async with model_server() as address:
+        outcome = await try_deployed(address, IN_FLIGHT, count)
     add_rows(report, f"{IN_FLIGHT} in flight, model over HTTP", outcome, with_goals=True)
-    async with fresh_database() as url, script_worker(url, settings) as worker:
-        outcome = await fill(url, worker.pid, count)
+    outcome = await try_child(("bench.script_worker", str(MODEL_SECONDS)), IN_FLIGHT, count)
     add_rows(report, f"{IN_FLIGHT} in flight, model in the process", outcome, with_goals=False)
+
+
+async def try_deployed(address: str, in_flight: int, count: int) -> Outcome:
+    """`count` turns by the worker command, so many of them at once, with the model at this address."""
+    settings = make_settings(in_flight) | name_model(address)
+    async with fresh_database() as url, running("worker", url, **settings) as worker:
+        return await fill(url, worker.pid, count, in_flight)
+
+
+async def try_child(words: Sequence[str], in_flight: int, count: int, **settings: str) -> Outcome:
+    """The same by a module of ours that works as that command does."""
+    async with fresh_database() as url:
+        own = {"DATABASE_URL": url, "APP_SECRET": SECRET, "LOG_LEVEL": "ERROR", **make_settings(in_flight)}
+        async with child(*words, **own, **settings) as worker:
+            return await fill(url, worker.pid, count, in_flight)
+
+
+def name_model(address: str) -> dict[str, str]:
+    return {"OPENAI_BASE_URL": address, "OPENAI_MODEL": "script", "OPENAI_API_KEY": "none"}
+
+
+def make_settings(in_flight: int) -> dict[str, str]:
+    return {"WORKER_CONCURRENCY": str(in_flight), "EMBEDDINGS": "off"}
 
 
 def add_rows(report: Report, case: str, outcome: Outcome, *, with_goals: bool) -> None:
@@ -57,18 +76,19 @@ def add_rows(report: Report, case: str, outcome: Outcome, *, with_goals: bool) -
     report.add(case, "turns per second", outcome.rate, "1/s", at_least=floor)
     report.add(case, "p50, claim to commit", percentile(outcome.seconds, 0.5), "s")
     report.add(case, "p99, claim to commit", percentile(outcome.seconds, 0.99), "s", at_most=p99)
-    report.add(case, "memory per turn in flight", outcome.kb_per_turn, "KB", at_most=kb)
+    if outcome.kb_per_turn is not None:
+        report.add(case, "memory per turn in flight", outcome.kb_per_turn, "KB", at_most=kb)
     report.add(case, "CPU of the worker", outcome.cpu_ms, "ms per turn")
     if outcome.left:
         report.broken_laws.append(f"{case}: {outcome.left} left on the queue")
 
 
-async def fill(url: str, pid: int, count: int) -> Outcome:
+async def fill(url: str, pid: int, count: int, in_flight: int) -> Outcome:
     """Stop the worker, put `count` forms before it, let it go, and watch it until the queue is empty."""
     conn = await open_connection(url)
     try:
         await wait_for_worker(conn)
-        await submit_forms(conn, WARM_UP)
+        await submit_forms(conn, min(WARM_UP, in_flight))
         await until_empty(conn, 60)
         os.kill(pid, signal.SIGSTOP)
         await submit_forms(conn, count)
@@ -82,6 +102,8 @@ async def fill(url: str, pid: int, count: int) -> Outcome:
             """,
             began,
         )
+        if not rows:
+            raise RuntimeError(f"the worker answered none of {count} messages")
         left = count - len(rows)
         seconds = (max(row["finished_at"] for row in rows) - began).total_seconds()
     finally:
@@ -89,7 +111,7 @@ async def fill(url: str, pid: int, count: int) -> Outcome:
     return Outcome(
         rate=len(rows) / seconds,
         seconds=[row["seconds"] for row in rows],
-        kb_per_turn=(peak - base) * 1024 / IN_FLIGHT,
+        kb_per_turn=(peak - base) * 1024 / in_flight if in_flight > 1 else None,
         cpu_ms=(cpu_seconds(pid) - cpu) * 1000 / count,
         left=left,
     )
@@ -112,10 +134,10 @@ def cpu_seconds(pid: int) -> float:
 
 
 @asynccontextmanager
-async def model_server() -> AsyncIterator[str]:
-    """The address of a model that takes MODEL_SECONDS per step, in a process of its own."""
+async def model_server(seconds: float = MODEL_SECONDS) -> AsyncIterator[str]:
+    """The address of a model that takes so long per step, in a process of its own."""
     port = find_free_port()
-    async with child("bench.model_server", str(port), str(MODEL_SECONDS)):
+    async with child("bench.model_server", str(port), str(seconds)):
         async with asyncio.timeout(10):
             while True:
                 try:
@@ -129,17 +151,9 @@ async def model_server() -> AsyncIterator[str]:
 
 
 @asynccontextmanager
-async def script_worker(url: str, settings: dict[str, str]) -> AsyncIterator[asyncio.subprocess.Process]:
-    """The worker with a model of its own."""
-    environment = {"DATABASE_URL": url, "APP_SECRET": SECRET, "LOG_LEVEL": "ERROR", **settings}
-    async with child("bench.script_worker", str(MODEL_SECONDS), **environment) as process:
-        yield process
-
-
-@asynccontextmanager
-async def child(module: str, *words: str, **environment: str) -> AsyncIterator[asyncio.subprocess.Process]:
+async def child(*words: str, **environment: str) -> AsyncIterator[asyncio.subprocess.Process]:
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", module, *words, env=os.environ | {"OMP_NUM_THREADS": "1"} | environment
+        sys.executable, "-m", *words, env=os.environ | {"OMP_NUM_THREADS": "1"} | environment
     )
     try:
         yield process

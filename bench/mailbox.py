@@ -9,8 +9,8 @@ from app.settings import read_settings
 from bench.ground import SECRET, fresh_pool
 from bench.report import Report
 from channels.gmail_api import open_gmail_api
-from tests.stand_ins.emulator import NotInstalled
 from tests.stand_ins.gmail import Gmail, running_gmail
+from tests.stand_ins.node_package import NotInstalled
 from worker.completer import Completer
 from worker.jobs.gmail_sync import GmailSync
 

@@ -2,6 +2,7 @@
 part of what is measured."""
 
 import asyncio
+import re
 import sys
 from typing import cast
 
@@ -12,7 +13,7 @@ from bench.turn_models import SCRIPT, write_completion
 HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nx-request-id: bench\r\ncontent-length: %d\r\n\r\n"
 ANSWERS = [HEAD % len(body) + body for body in map(write_completion, range(len(SCRIPT)))]
 LENGTH = b"content-length:"
-TOOL_RESULT = b'"role":"tool"'
+OWN_RESULT = re.compile(rb'"tool_call_id": ?"c\d"')  # not that of a search which ran before the first call
 
 
 class Exchange(asyncio.Protocol):
@@ -31,7 +32,7 @@ class Exchange(asyncio.Protocol):
         if not end or len(body) < find_length(head):
             return
         self.received = b""
-        step = body.replace(b" ", b"").count(TOOL_RESULT)
+        step = len(OWN_RESULT.findall(body))
         asyncio.get_running_loop().call_later(self.seconds, self.answer, ANSWERS[step])
 
     def answer(self, answer: bytes) -> None:

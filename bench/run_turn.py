@@ -24,7 +24,7 @@ from db import history, queue, turns
 from db.pool import Pool
 from db.queue import ClaimedLane
 from db.search import PassageSearch, search_passages
-from db.turns import StepRow, TurnEnd
+from db.turns import Budgets, StepRow, TurnEnd
 from tests.shipped import load_classifier
 from worker.turn import TurnRunner, start_turn
 
@@ -110,7 +110,7 @@ def make_runner(pool: Pool, announcer: Announcer) -> TurnRunner:
         company="Tidefern",
         ticket_prefix="TF",
         allowed_links=("localhost",),
-        daily_budget_usd=Decimal(5),
+        budgets=Budgets(day=Decimal(5), conversation=Decimal(1), customer=Decimal(1)),
         announce=announcer.announce,
     )
 

@@ -6,6 +6,7 @@ import sys
 import uvloop
 
 from agent.assess import Assessor
+from agent.models.offline import OfflineModel
 from app.commands.worker import POOL_SIZE
 from app.database import find_database
 from app.logs import configure_logging
@@ -20,7 +21,7 @@ from tests.shipped import load_classifier
 async def work(settings: Settings, seconds: float) -> None:
     """As `python -m app worker` does, until SIGTERM."""
     stopping = stop_on_signals()
-    agent = Agent((ScriptModel(seconds),), None, Assessor(load_classifier()))
+    agent = Agent((ScriptModel(seconds), OfflineModel()), None, Assessor(load_classifier()))
     async with (
         find_database(settings) as database,
         open_pool(database.query_url, size=POOL_SIZE) as pool,

@@ -20,7 +20,8 @@ SCRIPT: list[tuple[str, dict[str, Any]]] = [
         },
     ),
 ]
-"""One tool call per step, chosen by how many tool results the request already holds."""
+"""One tool call per step, chosen by how many results of its own calls the request already holds."""
+CALL_IDS = [f"c{step}" for step in range(len(SCRIPT))]
 
 
 class ScriptModel:
@@ -32,17 +33,17 @@ class ScriptModel:
         self.seconds = seconds
 
     async def reply(self, request: ModelRequest) -> ModelReply:
-        done = sum(isinstance(item, ToolResult) for item in request.items)
+        done = sum(isinstance(item, ToolResult) and item.call_id in CALL_IDS for item in request.items)
         name, arguments = SCRIPT[done]
         if self.seconds:
             await asyncio.sleep(self.seconds)
-        return ModelReply(self.name, (ToolCall(f"c{done}", name, json.dumps(arguments)),))
+        return ModelReply(self.name, (ToolCall(CALL_IDS[done], name, json.dumps(arguments)),))
 
 
 def write_completion(step: int) -> bytes:
     """The same step as a body of Chat Completions, with the fields a provider sends."""
     name, arguments = SCRIPT[step]
-    call = {"id": f"c{step}", "type": "function", "function": {"name": name, "arguments": json.dumps(arguments)}}
+    call = {"id": CALL_IDS[step], "type": "function", "function": {"name": name, "arguments": json.dumps(arguments)}}
     choice = {
         "index": 0,
         "finish_reason": "tool_calls",

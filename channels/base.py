@@ -71,8 +71,10 @@ def read_payload(payload: dict[str, Any]) -> InboundMessage:
             words=payload.get("words", payload["body"]),
             attached=tuple(Attached(one["url"], one["type"]) for one in payload.get("attached", ())),
         )
-    except (KeyError, TypeError, ValueError) as error:
-        raise PermanentFailure(f"payload cannot be read: {type(error).__name__} at {error}") from error
+    except KeyError as error:
+        raise PermanentFailure(f"payload cannot be read: KeyError at {error}") from error
+    except (TypeError, ValueError) as error:  # its words may be the customer's
+        raise PermanentFailure(f"payload cannot be read: {type(error).__name__}") from error
 
 
 def lay_out_reply(body: str, *, greeting: str, signature: str, customer_name: str | None) -> str:

@@ -30,8 +30,8 @@ async def list_earlier_conversations(conn: Connection, *, conversation_id: UUID,
     """Earlier conversations [{when, channel, summary, outcome}] of the same proven customer; none below trust 1."""
     rows = await conn.fetch(
         """
-        select c.created_at::date::text as when, c.channel, coalesce(nullif(c.summary, ''), c.subject) as summary,
-               c.status as outcome
+        select c.created_at::date::text as when, c.channel, c.status as outcome,
+               left(coalesce(nullif(c.summary, ''), c.subject), 300) as summary
           from conversations mine
           join conversations c on c.customer_id = mine.customer_id and c.id <> mine.id and c.trust >= 1
                and (c.channel = mine.channel or $2 = 4)

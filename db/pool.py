@@ -75,8 +75,11 @@ async def is_pooler(url: str) -> bool:
 
 
 @asynccontextmanager
-async def open_pool(url: str, *, size: int, command_timeout: float = COMMAND_TIMEOUT) -> AsyncIterator[Pool]:
-    """A pool of up to `size` connections, opened when they are first needed. command_timeout: seconds.
+async def open_pool(
+    url: str, *, size: int, command_timeout: float = COMMAND_TIMEOUT, is_read_only: bool = False
+) -> AsyncIterator[Pool]:
+    """A pool of up to `size` connections, opened when they are first needed. command_timeout: seconds. is_read_only:
+    Postgres itself refuses whatever writes; not behind a pooler, which would not hand the wish on.
 
     Behind a transaction pooler prepared statements cannot outlive their transaction, so none are kept there.
     """
@@ -94,6 +97,7 @@ async def open_pool(url: str, *, size: int, command_timeout: float = COMMAND_TIM
         max_cached_statement_lifetime=0,
         init=set_up_connection,
         reset=keep_session,
+        server_settings={"default_transaction_read_only": "on"} if is_read_only else None,
     )
     await pool
     try:

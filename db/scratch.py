@@ -50,6 +50,12 @@ async def drop_database(conn: Connection, name: str) -> None:
     await conn.execute(f"drop database if exists {check_name(name)} with (force)")
 
 
+async def list_databases(conn: Connection, pattern: str) -> list[str]:
+    """Those whose whole name is like this regular expression."""
+    rows = await conn.fetch("select datname from pg_database where datname ~ ('^(' || $1 || ')$')", pattern)
+    return [row["datname"] for row in rows]
+
+
 def check_name(name: str) -> str:
     if not NAME.fullmatch(name):
         raise ValueError(f"{name!r} is no name for a database")

@@ -62,7 +62,8 @@ async def remove_test(conn: Connection, reference: str) -> None:
             opened as (delete from tickets where conversation_id in (select id from talk)),
             known as (delete from customer_identifiers where customer_id in (select customer_id from talk)),
             counted as (delete from quotas where key in (
-              select about || talk.id from talk, unnest(array['replies:', 'spend:' || $2 || ':']) about)),
+              select about || talk.id from talk, unnest(array['replies:', 'spend:' || $2 || ':']) about
+              union all select 'spend:' || $2 || ':customer:' || customer_id from talk)),
             people as (delete from customers where id in (select customer_id from talk))
             delete from conversations where id in (select id from talk)
             """,

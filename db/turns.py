@@ -27,6 +27,8 @@ class TurnStart:
     customer: dict[str, Any] | None
     covers_external: list[str]
     is_test: bool = False
+    prompt_version: str | None = None
+    """Names the policy text that is in force."""
     address: str | None = None
     """Where the newest of them was written from, as the vendor has it."""
 
@@ -58,6 +60,8 @@ class StepRow:
     cost_usd: Decimal | None = None
     request_id: str | None = None
     error: str | None = None
+    reserved_usd: Decimal | None = None
+    """Set aside before the model was asked; writing the step gives back what it did not cost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +85,6 @@ class OpenTurn:
     is_suppressed: bool
     """Nothing is to be sent to this customer here."""
     customer_name: str | None
-    spent_today_usd: float
-    spent_here_usd: float
-    """In this conversation, today."""
     config: dict[str, Any]
     """The row of channel_configs."""
     ticket: dict[str, Any] | None
@@ -111,7 +112,6 @@ class TurnEnd:
     language: str | None = None
     sentiment: float | None = None
     model: str | None = None
-    prompt_version: str | None = None
     timings_ms: dict[str, float] = field(default_factory=dict)
     input_tokens: int | None = None
     output_tokens: int | None = None
@@ -119,6 +119,8 @@ class TurnEnd:
     error: str | None = None
     dead_error: str | None = None
     """Set: the covered messages also become dead letters with this reason."""
+    brief: dict[str, Any] | None = None
+    """What the agent was given: see the comment on turns.brief."""
 
 
 async def open_turn(conn: Connection, start: TurnStart) -> OpenTurn | None:
@@ -126,6 +128,8 @@ async def open_turn(conn: Connection, start: TurnStart) -> OpenTurn | None:
     row = await conn.fetchval("select open_turn($1)", start)
     if row is None:
         return None
+    for name in ("spent_today_usd", "spent_here_usd"):  # still given to workers of the last version
+        row.pop(name)
     history = tuple(LoggedMessage(**read_message(m)) for m in row.pop("history"))
     steps = tuple(read_step(step) for step in row.pop("steps"))
     ids: dict[str, Any] = {name: UUID(row.pop(name)) for name in ("turn_id", "conversation_id")}
@@ -141,6 +145,28 @@ def read_step(row: dict[str, Any]) -> StepRow:
     cost = row["cost_usd"]
     names = ("step", "model", "items", "results", "effects", "passages", "latency_ms", "usage", "request_id", "error")
     return StepRow(cost_usd=None if cost is None else Decimal(str(cost)), **{name: row[name] for name in names})
+
+
+@dataclass(frozen=True, slots=True)
+class Budgets:
+    """US dollars for one UTC day."""
+
+    day: Decimal
+    conversation: Decimal
+    customer: Decimal
+
+
+async def reserve_spend(conn: Connection, conversation_id: UUID, usd: Decimal, budgets: Budgets) -> str | None:
+    """Set money aside in all budgets, or in none: then the name of one that has no room. Negative: given back."""
+    exhausted: str | None = await conn.fetchval(
+        "select reserve_spend($1, $2, $3, $4, $5)",
+        conversation_id,
+        usd,
+        budgets.day,
+        budgets.conversation,
+        budgets.customer,
+    )
+    return exhausted
 
 
 async def record_step(conn: Connection, turn_id: UUID, token: int, step: StepRow) -> bool:

@@ -15,8 +15,9 @@ from app.embedded import open_embedded
 from db.migrate import migrate
 from db.pool import Connection, Pool, open_connection, open_pool
 from tests.shipped import install_fit
-from tests.stand_ins.emulator import Emulator, NotInstalled, install, running_emulator
+from tests.stand_ins.emulator import EMULATE_PEER, Emulator, running_emulator
 from tests.stand_ins.gmail import GOOGLE, Gmail, running_gmail
+from tests.stand_ins.node_package import NotInstalled, install
 from tests.stand_ins.twilio_emulator import TWILIO, Twilio
 
 
@@ -78,10 +79,10 @@ async def conn(pool: Pool) -> AsyncIterator[Connection]:
         yield connection
 
 
-def require_node() -> None:
-    """Without Node the test is skipped, unless REQUIRE_NODE is set."""
+def require_node(package: Path) -> None:
+    """Without Node or the npm package of this folder the test is skipped, unless REQUIRE_NODE is set."""
     try:
-        install()
+        install(package)
     except NotInstalled as error:
         if "REQUIRE_NODE" in os.environ:
             raise
@@ -91,7 +92,7 @@ def require_node() -> None:
 @pytest.fixture(scope="session")
 def gmail_emulator() -> Iterator[Emulator]:
     """The Google of this test process."""
-    require_node()
+    require_node(EMULATE_PEER)
     with running_emulator(GOOGLE) as emulator:
         yield emulator
 
@@ -99,7 +100,7 @@ def gmail_emulator() -> Iterator[Emulator]:
 @pytest.fixture(scope="session")
 def twilio_emulator() -> Iterator[Emulator]:
     """The Twilio of this test process."""
-    require_node()
+    require_node(EMULATE_PEER)
     with running_emulator(TWILIO) as emulator:
         yield emulator
 

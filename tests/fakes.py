@@ -9,11 +9,13 @@ from uuid import uuid4
 
 from agent.assess import Assessor
 from agent.models.base import Item, Model, ToolCall
+from agent.prices import Prices
 from agent.turn import Limits
 from channels.base import Channel
 from db import queue
 from db.pool import Connection, Pool
 from db.queue import ClaimedLane
+from db.turns import Budgets
 from tests.shipped import load_classifier
 from worker.turn import TurnRunner
 
@@ -47,7 +49,12 @@ def hand_over(reason_code: str = "customer_request", category: str = "general") 
 
 
 def make_runner(
-    pool: Pool, *models: Model, limits: Limits | None = None, daily_budget: str = "5", channels: Sequence[Channel] = ()
+    pool: Pool,
+    *models: Model,
+    limits: Limits | None = None,
+    daily_budget: str = "5",
+    prices: Prices | None = None,
+    channels: Sequence[Channel] = (),
 ) -> TurnRunner:
     """The real turn runner with these models and channels, and no embedder."""
 
@@ -59,12 +66,12 @@ def make_runner(
         models=models,
         embedder=None,
         assessor=ASSESSOR,
-        prices={},
+        prices=prices or {},
         limits=limits or Limits(),
         company="Tidefern",
         ticket_prefix="TF",
         allowed_links=("localhost",),
-        daily_budget_usd=Decimal(daily_budget),
+        budgets=Budgets(day=Decimal(daily_budget), conversation=Decimal("0.5"), customer=Decimal(1)),
         announce=tell_nobody,
         channels={channel.name: channel for channel in channels},
     )

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from typing import Any, cast
 
 from agent import loop
@@ -19,6 +20,7 @@ from agent.models.base import Model
 from agent.phrases import say
 from agent.prices import Prices
 from agent.prompt import PROMPT_VERSION, build_instructions, lay_out_turn, list_policy_rules
+from agent.replay_brief import describe_given
 from agent.toolbox import ToolContext
 from agent.turn import AgentTurn, Ending, Limits
 from channels.base import Channel, InboundMessage, MediaSource, lay_out_reply, read_payload
@@ -27,7 +29,7 @@ from db import turns
 from db.errors import LeaseLost
 from db.pool import Pool, acquire
 from db.queue import ClaimedLane
-from db.turns import OpenTurn, StepRow, TurnEnd, TurnStart
+from db.turns import Budgets, OpenTurn, StepRow, TurnEnd, TurnStart
 from worker.media import ReadMessage, read_media
 
 log = logging.getLogger(__name__)
@@ -39,8 +41,8 @@ OUTCOMES = {
     "refusal": "refused",
 }
 PAGE = "web"
-EMAIL_TURN = timedelta(seconds=120)
-"""Whoever writes a mail waits longer than whoever has a chat open."""
+EMAIL_TURN, EMAIL_PATIENCE = timedelta(seconds=120), timedelta(minutes=10)
+"""Whoever writes a mail waits longer than whoever has a chat open, also for a model that is busy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +59,8 @@ class TurnRunner:
     company: str
     ticket_prefix: str
     allowed_links: tuple[str, ...]
-    daily_budget_usd: Decimal
+    budgets: Budgets
+    """Money for a UTC day; where one is used up the last model answers."""
     announce: Callable[[str], Awaitable[None]]
     """Told the thread of each conversation that changed, after the commit."""
     channels: Mapping[str, Channel] = field(default_factory=dict)
@@ -66,8 +69,6 @@ class TurnRunner:
     """Where the files that come with messages are fetched from, by channel."""
     guard: Guard = field(default_factory=lambda: Guard((list_policy_rules(),)))
     """What no customer may read, for all turns of this process."""
-    conversation_budget_usd: Decimal = Decimal("0.50")
-    """Money one conversation may cost in a UTC day; then the offline model answers."""
 
     async def run(self, lane: ClaimedLane) -> None:
         """Run the turn of a lane and commit it. Raises LeaseLost, RetryLater, PermanentFailure, database errors."""
@@ -193,15 +194,18 @@ class TurnRunner:
                 if not await turns.record_step(conn, turn.turn_id, lane.token, step):
                     raise LeaseLost(lane.lane)
 
-        is_over_budget = (
-            Decimal(str(turn.spent_today_usd)) >= self.daily_budget_usd
-            or Decimal(str(turn.spent_here_usd)) >= self.conversation_budget_usd
-        )
-        limits = replace(self.limits, turn=EMAIL_TURN) if brief.limits.channel == "gmail" else self.limits
+        async def reserve(usd: Decimal) -> str | None:
+            async with acquire(self.pool) as conn:
+                return await turns.reserve_spend(conn, turn.conversation_id, usd, self.budgets)
+
+        limits, nonce = self.limits, secrets.token_hex(4)
+        if brief.limits.channel == "gmail":
+            patience = max(timedelta(0), EMAIL_PATIENCE - lane.waited)
+            limits = replace(limits, turn=EMAIL_TURN, patience=patience)
         return AgentTurn(
-            models=self.models[-1:] if is_over_budget else self.models,
+            models=self.models,
             instructions=build_instructions(self.company),
-            transcript=lay_out_turn(brief, secrets.token_hex(4)),
+            transcript=lay_out_turn(brief, nonce),
             context=ToolContext(
                 pool=self.pool,
                 embedder=self.embedder,
@@ -216,6 +220,8 @@ class TurnRunner:
             prices=self.prices,
             record_step=record_step,
             steps=turn.steps,
+            reserve=reserve,
+            shorten_transcript=partial(lay_out_turn, brief, nonce, is_short=True),
         )
 
     def keep(self, end: TurnEnd, turn: OpenTurn, brief: Brief, ending: Ending) -> TurnEnd:
@@ -251,13 +257,17 @@ class TurnRunner:
             language=language,
             last_step=ending.last_step,
             model=ending.model,
-            prompt_version=PROMPT_VERSION,
             timings_ms={f"tool_{name}": round(ms, 3) for name, ms in ending.spent.tools_ms.items()},
             input_tokens=ending.spent.input_tokens,
             output_tokens=ending.spent.output_tokens,
             cost_usd=ending.spent.usd,
             error=end.error or (ending.limit and f"limit: {ending.limit}"),
+            brief=self.describe_given(end, turn, brief),
         )
+
+    def describe_given(self, end: TurnEnd, turn: OpenTurn, brief: Brief) -> dict[str, Any]:
+        history, burst = [str(message.id) for message in turn.history], [row["external_id"] for row in end.inbound]
+        return describe_given(brief, self.limits, self.models, history=history, burst=burst)
 
     def split(self, channel: str, text: str) -> list[str]:
         return self.channels[channel].split(text) if channel in self.channels else split_for(channel, text)
@@ -288,6 +298,7 @@ def start_turn(lane: ClaimedLane, messages: list[InboundMessage]) -> TurnStart:
         customer=customer,
         covers_external=[m.external_id for m in messages],
         is_test=first.is_test,
+        prompt_version=PROMPT_VERSION,
         address=messages[-1].address,
     )
 

@@ -67,17 +67,29 @@ class Usage:
     raw: dict[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class ModelRequest:
-    """One step: the policy, the transcript so far, the tools allowed now, and how long the answer may take."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prompt:
+    """What a model behind a network reads: the policy, the transcript so far, the tools, and how long it may take."""
 
     instructions: str
     items: tuple[Item, ...]
-    tools: tuple[ToolSpec, ...]
-    brief: Brief
-    """The facts behind the transcript, for the offline model; a remote model reads them in `items`."""
+    tools: tuple[ToolSpec, ...] = ()
     timeout: timedelta
     must_call_tool: bool = False
+    is_last: bool = False
+    """Whether only what ends the turn may be called. The tools stay the same, for a provider keeps what it read."""
+    conversation: str = ""
+    """Whose turn it is, by an id: what is derived from it is the same in every turn of a conversation."""
+    max_output_tokens: int = 4096
+    """A ceiling against a model that does not stop, reasoning included; not a wish for the length of a reply."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelRequest(Prompt):
+    """One step of a turn."""
+
+    brief: Brief
+    """The facts behind the transcript, for the offline model; a remote model reads them in `items`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,13 +104,15 @@ class ModelReply:
 
 class ModelFailure(DeskError):
     """The model gave no usable answer. `code` is one word for the ledger: timeout, rate_limited, unavailable,
-    unauthorised, quota, context_too_long, refused, truncated, malformed.
+    unauthorised, quota, context_too_long, refused, truncated, malformed, altered_placeholder.
     `retry_after` is the provider's own wish, None when it had none."""
 
     def __init__(self, code: str, message: str, *, retry_after: timedelta | None = None) -> None:
         super().__init__(message)
         self.code = code
         self.retry_after = retry_after
+        self.usage: Usage | None = None
+        """What an answer cost that could not be used."""
 
 
 class Model(Protocol):
@@ -111,4 +125,17 @@ class Model(Protocol):
 
     async def reply(self, request: ModelRequest) -> ModelReply:
         """Answer one step within `request.timeout`. Raises ModelFailure; never retries on its own account."""
+        ...
+
+
+class Remote(Protocol):
+    """A model that needs nothing but what it reads, so that it can be asked outside of a turn too."""
+
+    @property
+    def name(self) -> str:
+        """The name the ledger keeps."""
+        ...
+
+    async def reply(self, request: Prompt) -> ModelReply:
+        """As `Model.reply`."""
         ...

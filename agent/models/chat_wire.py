@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from agent.models.base import Item, ModelFailure, ModelRequest, Text, ToolCall, ToolResult, ToolSpec, Usage
+from agent.models.base import Item, ModelFailure, Prompt, Text, ToolCall, ToolResult, ToolSpec, Usage
 from agent.models.wire import (
     CallIds,
     WireFormat,
@@ -19,7 +19,7 @@ from agent.models.wire import (
 )
 
 
-def build_body(request: ModelRequest, options: WireOptions) -> dict[str, Any]:
+def build_body(request: Prompt, options: WireOptions) -> dict[str, Any]:
     """The request body. What stays the same from call to call comes first, so that the provider can cache it."""
     body: dict[str, Any] = {"model": options.model}
     if request.tools:
@@ -29,7 +29,7 @@ def build_body(request: ModelRequest, options: WireOptions) -> dict[str, Any]:
     # Servers that do not know the newer of the two names know the older one.
     limit = next((name for name in ("max_completion_tokens", "max_tokens") if options.keeps(name)), None)
     if limit is not None:
-        body[limit] = options.max_output_tokens
+        body[limit] = request.max_output_tokens
     body["messages"] = write_messages(request)
     if request.must_call_tool and request.tools and options.keeps("tool_choice"):
         body["tool_choice"] = "required"
@@ -43,7 +43,7 @@ def write_tool(tool: ToolSpec, options: WireOptions) -> dict[str, Any]:
     return {"type": "function", "function": spec}
 
 
-def write_messages(request: ModelRequest) -> list[dict[str, Any]]:
+def write_messages(request: Prompt) -> list[dict[str, Any]]:
     """Text and calls of one model step become one assistant message; reasoning has no place on this wire."""
     messages: list[dict[str, Any]] = [{"role": "system", "content": request.instructions}]
     step: list[Text | ToolCall] = []
@@ -78,7 +78,7 @@ def write_call(call: ToolCall) -> dict[str, Any]:
     return {"id": call.id, "type": "function", "function": function}
 
 
-def read_items(body: Mapping[str, Any], request: ModelRequest, _: WireOptions) -> tuple[Item, ...]:
+def read_items(body: Mapping[str, Any], request: Prompt, _: WireOptions) -> tuple[Item, ...]:
     """The items of a reply, text first. Raises ModelFailure truncated, refused, unavailable or malformed."""
     choices = list_objects(body.get("choices"))
     if not choices:

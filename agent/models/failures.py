@@ -10,7 +10,7 @@ from typing import Any
 from agent.models.base import ModelFailure
 
 LONGEST_WAIT = timedelta(days=1)
-SHOWN_CHARS = 300
+NAME = re.compile(r"[a-z][a-z0-9_.\[\]]{1,63}")
 
 BY_CODE = {
     "insufficient_quota": "quota",
@@ -79,7 +79,13 @@ class ProviderError:
 def to_failure(error: ProviderError) -> ModelFailure:
     """The failure a provider's answer amounts to, with the wait it asked for."""
     code = name_failure(error)
-    return ModelFailure(code, f"{error.status}: {error.message[:SHOWN_CHARS]}", retry_after=find_retry_after(error))
+    return ModelFailure(code, describe_refusal(error), retry_after=find_retry_after(error))
+
+
+def describe_refusal(error: ProviderError) -> str:
+    """The status and what the provider calls it. Its sentences may repeat a customer, or our key."""
+    names = [str(error.fields.get(name)) for name in ("code", "type", "param")]
+    return " ".join([str(error.status), *dict.fromkeys(name for name in names if NAME.fullmatch(name))])
 
 
 def name_failure(error: ProviderError) -> str:

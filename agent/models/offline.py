@@ -24,6 +24,7 @@ from agent.models.quoting import Answer, Quoter, is_foreign
 from agent.models.transcript import Progress, Searched, read_progress
 from agent.phrases import choose_language, is_phrase, say
 from agent.queries import choose_title, find_unknown_names, list_keywords
+from agent.tool_schemas import TERMINAL_TOOLS
 from agent.unread import find_last_reply, has_asked, needs_person, say_unread
 from agent.words import fold
 
@@ -40,7 +41,8 @@ class OfflineModel:
 
     async def reply(self, request: ModelRequest) -> ModelReply:
         """One tool call. Raises ModelFailure ("malformed") where no tool is left that could end the turn."""
-        call = Turn(request.brief, read_progress(request.items), frozenset(t.name for t in request.tools)).decide()
+        tools = TERMINAL_TOOLS if request.is_last else request.tools
+        call = Turn(request.brief, read_progress(request.items), frozenset(tool.name for tool in tools)).decide()
         return ModelReply(self.name, (call,), Usage(0, 0))
 
 

@@ -5,7 +5,6 @@ import logging
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from decimal import Decimal
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
@@ -13,21 +12,18 @@ import httpx2
 import openai
 import orjson
 
-from agent.models.base import ModelFailure, ModelReply, ModelRequest, Usage
+from agent.models.base import ModelFailure, ModelReply, Prompt
 from agent.models.chat_wire import CHAT
 from agent.models.connections import CONNECT_SECONDS, open_http_client
 from agent.models.failures import ProviderError, read_error_body, to_failure
 from agent.models.responses_wire import RESPONSES
 from agent.models.wire import WireOptions
-from agent.prices import Prices, cost_usd
 
 Wire = Literal["responses", "chat"]
 
 log = logging.getLogger(__name__)
 
 OPENAI_ADDRESS = "https://api.openai.com/v1"
-MAX_OUTPUT_TOKENS = 4096
-"""A ceiling against a model that does not stop, reasoning included; not a wish for the length of a reply."""
 OPTIONAL_FEATURES = {
     "parallel_tool_calls": re.compile(r"\bparallel_tool_calls\b"),
     "tool_choice": re.compile(r"\btool_choice\b"),
@@ -59,12 +55,11 @@ class ModelEndpoint:
 class OpenAIModel:
     """A model behind an OpenAI-compatible server. One instance serves all turns of a process."""
 
-    def __init__(self, client: openai.AsyncOpenAI, model: str, wire: Wire, prices: Prices | None = None) -> None:
+    def __init__(self, client: openai.AsyncOpenAI, model: str, wire: Wire) -> None:
         limits = httpx2.Timeout(None, connect=CONNECT_SECONDS)
         self.client = client.with_options(max_retries=0, timeout=limits)
         self.model = model
         self.wire = RESPONSES if wire == "responses" else CHAT
-        self.prices: Prices = prices or {}
         self.dropped: frozenset[str] = frozenset()
 
     @property
@@ -73,10 +68,15 @@ class OpenAIModel:
         return self.model
 
     @property
-    def options(self) -> WireOptions:
-        return WireOptions(self.model, f"{self.client.base_url.host}/{self.model}", MAX_OUTPUT_TOKENS, self.dropped)
+    def provider(self) -> str:
+        """Host and model: what a breaker is for, and where reasoning can be read again."""
+        return f"{self.client.base_url.host}/{self.model}"
 
-    async def reply(self, request: ModelRequest) -> ModelReply:
+    @property
+    def options(self) -> WireOptions:
+        return WireOptions(self.model, self.provider, self.dropped)
+
+    async def reply(self, request: Prompt) -> ModelReply:
         """Answer one step within `request.timeout`, by the clock. Raises ModelFailure.
 
         A second try happens only after the server named an optional feature it does not know, within the same time.
@@ -87,18 +87,22 @@ class OpenAIModel:
         except TimeoutError as error:
             raise ModelFailure("timeout", f"no answer within {request.timeout}") from error
         body = read_body(response)
-        options = self.options
-        items = self.wire.read_items(body, request, options)
+        usage = self.wire.read_usage(body)
+        try:
+            items = self.wire.read_items(body, request, self.options)
+        except ModelFailure as failure:
+            failure.usage = usage
+            raise
         request_id = response.headers.get("x-request-id") or body.get("id")
-        return ModelReply(self.model, items, self.wire.read_usage(body), str(request_id) if request_id else None)
+        return ModelReply(self.model, items, usage, str(request_id) if request_id else None)
 
-    async def send(self, request: ModelRequest) -> httpx2.Response:
+    async def send(self, request: Prompt) -> httpx2.Response:
         try:
             return await self.post(request)
         except FeatureRefused:
             return await self.post(request)
 
-    async def post(self, request: ModelRequest) -> httpx2.Response:
+    async def post(self, request: Prompt) -> httpx2.Response:
         """One HTTP exchange. The reply stays unparsed: servers differ more than the SDK's types allow."""
         body = self.wire.build_body(request, self.options)
         try:
@@ -123,10 +127,6 @@ class OpenAIModel:
         self.dropped |= {feature}
         log.warning("model feature refused", extra={"model": self.model, "feature": feature})
         return FeatureRefused(failure.code, str(failure))
-
-    def cost_usd(self, usage: Usage | None) -> Decimal | None:
-        """US dollars of one exchange; None where the price of this model is not known."""
-        return cost_usd(self.model, usage, self.prices)
 
     async def aclose(self) -> None:
         """Close the connections, also those of a shared HTTP client."""
@@ -160,9 +160,7 @@ def read_body(response: httpx2.Response) -> dict[str, Any]:
     return body
 
 
-def open_openai_model(
-    endpoint: ModelEndpoint, prices: Prices | None = None, http_client: httpx2.AsyncClient | None = None
-) -> OpenAIModel:
+def open_openai_model(endpoint: ModelEndpoint, http_client: httpx2.AsyncClient | None = None) -> OpenAIModel:
     """A model at `endpoint`; `http_client` shares connections between models. Close it with `aclose`."""
     client = openai.AsyncOpenAI(
         # Never empty: the SDK would fall back to OPENAI_* variables and show OpenAI's key to another server.
@@ -171,7 +169,7 @@ def open_openai_model(
         max_retries=0,
         http_client=http_client or open_http_client(),
     )
-    return OpenAIModel(client, endpoint.model, choose_wire(endpoint), prices)
+    return OpenAIModel(client, endpoint.model, choose_wire(endpoint))
 
 
 def choose_wire(endpoint: ModelEndpoint) -> Wire:

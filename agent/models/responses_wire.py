@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from agent.models.base import Item, ModelFailure, ModelRequest, Reasoning, Text, ToolCall, ToolResult, ToolSpec, Usage
+from agent.models.base import Item, ModelFailure, Prompt, Reasoning, Text, ToolCall, ToolResult, ToolSpec, Usage
 from agent.models.wire import (
     CallIds,
     WireFormat,
@@ -19,7 +19,7 @@ from agent.models.wire import (
 )
 
 
-def build_body(request: ModelRequest, options: WireOptions) -> dict[str, Any]:
+def build_body(request: Prompt, options: WireOptions) -> dict[str, Any]:
     """The request body. What stays the same from call to call comes first, so that the provider can cache it."""
     body: dict[str, Any] = {"model": options.model, "instructions": request.instructions}
     if request.tools:
@@ -30,7 +30,7 @@ def build_body(request: ModelRequest, options: WireOptions) -> dict[str, Any]:
     if options.keeps("include"):
         body["include"] = ["reasoning.encrypted_content"]
     if options.keeps("max_output_tokens"):
-        body["max_output_tokens"] = options.max_output_tokens
+        body["max_output_tokens"] = request.max_output_tokens
     if request.must_call_tool and request.tools and options.keeps("tool_choice"):
         body["tool_choice"] = "required"
     written = (write_item(item, options) for item in complete_transcript(request.items))
@@ -65,7 +65,7 @@ def write_item(item: Item, options: WireOptions) -> dict[str, Any] | None:
             return {"type": "reasoning", "summary": [], "encrypted_content": encrypted}
 
 
-def read_items(body: Mapping[str, Any], request: ModelRequest, options: WireOptions) -> tuple[Item, ...]:
+def read_items(body: Mapping[str, Any], request: Prompt, options: WireOptions) -> tuple[Item, ...]:
     """The items of a reply, in order. Raises ModelFailure truncated, refused or malformed."""
     reject_unfinished(body)
     if not isinstance(body.get("output"), list):

@@ -1,22 +1,23 @@
 """A model that says what it was told to say, and remembers what it was asked: for tests and the bench."""
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
-from agent.models.base import Item, ModelFailure, ModelReply, ModelRequest
+from agent.models.base import Item, ModelFailure, ModelReply
 
-Script = Sequence[Item] | ModelReply | ModelFailure | Callable[[ModelRequest], Sequence[Item]]
+Script = Sequence[Item] | ModelReply | ModelFailure | Callable[[Any], Sequence[Item]]
+"""A function is given the request: a Prompt, within a turn a ModelRequest."""
 
 
 class ScriptedModel:
     """Plays `replies` in order, one for each request; `requests` keeps what it was asked."""
 
-    name = "scripted"
-
-    def __init__(self, replies: Sequence[Script]) -> None:
+    def __init__(self, replies: Sequence[Script], *, name: str = "scripted") -> None:
         self.replies = tuple(replies)
-        self.requests: list[ModelRequest] = []
+        self.name = name
+        self.requests: list[Any] = []
 
-    async def reply(self, request: ModelRequest) -> ModelReply:
+    async def reply(self, request: Any) -> ModelReply:
         """The next reply of the script. Raises the ModelFailure that stands there, or "unavailable" after the end."""
         self.requests.append(request)
         if len(self.requests) > len(self.replies):

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from agent.models.base import Item, ModelFailure, ModelRequest, Text, ToolCall, ToolResult, Usage
+from agent.models.base import Item, ModelFailure, Prompt, Text, ToolCall, ToolResult, Usage
 
 CALL_ID = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
 NOT_IN_A_TOOL_NAME = re.compile(r"[^A-Za-z0-9_-]")
@@ -20,7 +20,6 @@ class WireOptions:
     model: str
     origin: str
     """Names the model at its server: reasoning is only readable where it was made."""
-    max_output_tokens: int
     dropped: frozenset[str] = frozenset()
     """Optional features this server has refused."""
 
@@ -33,8 +32,8 @@ class WireFormat:
     """A dialect of OpenAI's HTTP interface: where to post, what to post, and how to read the JSON that comes back."""
 
     path: str
-    build_body: Callable[[ModelRequest, WireOptions], dict[str, Any]]
-    read_items: Callable[[Mapping[str, Any], ModelRequest, WireOptions], tuple[Item, ...]]
+    build_body: Callable[[Prompt, WireOptions], dict[str, Any]]
+    read_items: Callable[[Mapping[str, Any], Prompt, WireOptions], tuple[Item, ...]]
     """Raises ModelFailure."""
     read_usage: Callable[[Mapping[str, Any]], Usage | None]
 

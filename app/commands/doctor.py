@@ -7,6 +7,7 @@ from pydantic import SecretStr
 
 from app.database import Database, find_database
 from app.findings import Finding
+from app.model_checks import check_models
 from app.settings import Settings
 from app.shortfalls import list_doubts, list_off
 from app.whatsapp_checks import check_whatsapp
@@ -37,6 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 async def run(_: argparse.Namespace, settings: Settings) -> int:
     """Print a line for each finding."""
     findings = list(check_settings(settings))
+    findings += [finding async for finding in check_models(settings)]
     if settings.gmail_account is not None:
         findings += [finding async for finding in check_gmail(settings, settings.gmail_account)]
     if settings.whatsapp_account is not None:
@@ -61,8 +63,6 @@ def check_settings(settings: Settings) -> Iterator[Finding]:
     if settings.host not in ("127.0.0.1", "localhost", "::1") and "//localhost" in settings.public_base_url:
         yield Finding("warn", "PUBLIC_BASE_URL is not set: links in answers point to localhost")
     yield Finding("ok", f"customers reach us at {settings.public_base_url}")
-    if settings.has_model:
-        yield Finding("ok", f"the model is {settings.openai_model}")
     yield from (Finding("off", line) for line in list_off(settings) if not line.startswith("the staff routes"))
     yield from (Finding("warn", line) for line in list_doubts(settings))
 

@@ -10,8 +10,9 @@ from pathlib import Path
 
 from agent.models.base import Model
 from app.commands.kb import show_progress
-from app.evaluation import report
+from app.evaluation import report, side_by_side
 from app.evaluation.baselines import BASELINES
+from app.evaluation.conversations import list_turns, open_ground, read_span, run_again
 from app.evaluation.figures import summarise
 from app.evaluation.records import Ticket, UnreadableTickets, read_tickets
 from app.evaluation.scratch import Scratch, open_scratch
@@ -23,11 +24,20 @@ DONE, UNSAFE, WRONG_USE = 0, 1, 2
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.description = (
-        "Play tickets through the whole pipeline in a database of their own and check what came of them. "
-        "Nothing is sent, and your own data are not touched."
+        "Play tickets through the whole pipeline in a database of their own and check what came of them; "
+        "or run your own customers' turns once more. Nothing is sent, and your own data are not touched."
     )
     parser.epilog = "Exit code 0: it ran. 1: an answer was unsafe. 2: the file or an option cannot be used."
-    parser.add_argument("file", type=Path, help="tickets, one JSON object a line, such as tests/evals/tickets.jsonl")
+    parser.add_argument(
+        "file", type=Path, nargs="?", help="tickets, one JSON object a line, such as tests/evals/tickets.jsonl"
+    )
+    parser.add_argument(
+        "--from-conversations",
+        type=read_span,
+        metavar="TIME",
+        help="instead of a file: the desk's own turns of the last 24h, 7d or so, then and now",
+    )
+    parser.add_argument("--limit", type=int, default=100, metavar="N", help="at most so many of them, the newest")
     parser.add_argument(
         "--model",
         choices=("settings", "offline"),
@@ -43,19 +53,54 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 async def run(args: argparse.Namespace, settings: Settings) -> int:
-    """Print the tables and every failing ticket, and keep the result."""
+    """Print the tables and every failing ticket, and keep the result; or turns of the desk's own, then and now."""
+    if complaint := find_misuse(args):
+        print(f"app eval: {complaint}", file=sys.stderr)
+        return WRONG_USE
+    if args.from_conversations is not None:
+        return await run_conversations(args, settings)
+    return await run_tickets(args, settings)
+
+
+def find_misuse(args: argparse.Namespace) -> str | None:
+    """What cannot be meant; None where all is well."""
+    is_desk = args.from_conversations is not None
+    if is_desk == (args.file is not None):
+        return "name either a file of tickets or --from-conversations"
+    if args.limit < 1:
+        return "--limit must be 1 or more"
+    if is_desk and (args.group or args.compare or args.out or args.no_baselines or args.runs != 1):
+        return "--runs, --group, --no-baselines, --out and --compare are for a file of tickets"
+    return None
+
+
+async def run_conversations(args: argparse.Namespace, settings: Settings) -> int:
+    """What was answered then beside what would be now. Whoever runs this may read the desk's own database."""
+    with without_each_turn():
+        async with open_ground(settings, is_offline=args.model == "offline") as ground:
+            turns = await list_turns(ground, args.from_conversations, args.limit)
+            rerun = await run_again(ground, turns, show_progress)
+    if not turns and not args.json:
+        print("no customer was answered in that time: there is nothing to run again")
+        return DONE
+    print(side_by_side.as_json(rerun) if args.json else side_by_side.as_text(rerun))
+    return DONE
+
+
+async def run_tickets(args: argparse.Namespace, settings: Settings) -> int:
     try:
         tickets = choose_groups(read_tickets(args.file), args.group)
         earlier = report.read_result(args.compare) if args.compare else None
         if args.runs < 1:
             raise UnreadableTickets("--runs must be 1 or more")
+        path = args.out or settings.state_folder / "evals" / f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{args.model}.json"
+        report.check_place(path)
     except UnreadableTickets as error:
         print(f"app eval: {error}", file=sys.stderr)
         return WRONG_USE
     with without_each_turn():
         async with open_scratch(settings, is_offline=args.model == "offline") as scratch:
             result = await try_all(scratch, tickets, args)
-    path = args.out or settings.state_folder / "evals" / f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{args.model}.json"
     report.write_result(path, result)
     print(report.as_json(result) if args.json else report.as_text(result))
     if not args.json:

@@ -60,8 +60,17 @@ def describe_played(one: Played) -> dict[str, Any]:
     }
 
 
+def check_place(path: Path) -> None:
+    """See before a long run that its result can be written there. Raises UnreadableTickets."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("a"):
+            pass
+    except OSError as error:
+        raise UnreadableTickets(f"{path}: no result can be written there: {error.strerror}") from error
+
+
 def write_result(path: Path, result: Result) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(as_json(result), encoding="utf-8")
 
 

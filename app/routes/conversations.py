@@ -77,10 +77,15 @@ def describe_turn(turn: Turn, steps: list[Step]) -> dict[str, Any]:
 
 
 def describe_step(step: Step) -> dict[str, Any]:
-    """A step with its tool calls beside what they were answered."""
-    outputs = {result.get("call_id"): result.get("output") for result in step.results}
+    """A step with its tool calls beside what they were answered, and whether a check refused them."""
+    answers = {result.get("call_id"): result for result in step.results}
     calls = [
-        {"name": item.get("name"), "arguments": item.get("arguments"), "output": outputs.get(item.get("id"))}
+        {
+            "name": item.get("name"),
+            "arguments": item.get("arguments"),
+            "output": answers.get(item.get("id"), {}).get("output"),
+            "refused": bool(answers.get(item.get("id"), {}).get("refused")),
+        }
         for item in step.items
         if item.get("type") == "tool_call"
     ]

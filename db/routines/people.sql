@@ -75,7 +75,7 @@ end $$;
 comment on function take_over(text) is 'Somebody of the team takes a conversation: the agent is silent from now on. accepted, repeated (a person has it already) or missing.';
 
 create or replace function hand_back(in_reference text) returns text language plpgsql as $$
-declare ticket tickets; talk conversations;
+declare ticket tickets; talk conversations; word messages;
 begin
   select * into ticket from tickets where reference = in_reference;
   select * into talk from conversations where id = ticket.conversation_id for update;
@@ -90,6 +90,8 @@ begin
     return 'waiting';
   end if;
   update conversations set handler = 'agent', epoch = epoch + 1, updated_at = clock_timestamp() where id = talk.id;
+  word := newest_word(talk.id);  -- who took it over and said nothing has settled nothing
+  if word.author = 'person' or word.kind in ('handoff', 'opt_out') then perform leave_past(talk.id, clock_timestamp()); end if;
   update tickets set status = case when talk.waiting_since is null then 'answered' else 'open' end, person_due_at = null, updated_at = clock_timestamp()
    where conversation_id = talk.id and status in ('open', 'escalated');
   return 'accepted';
@@ -105,6 +107,7 @@ begin
   if talk.handler = 'agent' and talk.waiting_since is null then return 'repeated'; end if;
   perform silence_agent(talk.id);
   update conversations set handler = 'agent', waiting_since = null, status = 'resolved', updated_at = now_at where id = talk.id;
+  perform leave_past(talk.id, now_at);
   update tickets set status = 'resolved', resolved_at = now_at, person_due_at = null, updated_at = now_at
    where conversation_id = talk.id and status <> 'resolved';
   return 'accepted';

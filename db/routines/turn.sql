@@ -40,6 +40,7 @@ begin
            select from messages m where m.conversation_id = c.id and m.author = 'person' and m.sent_at > (
              select max(q.created_at) from message_queue q where q.lane = t->>'lane' and q.id <= (t->>'newest')::bigint)) then now() end)
   returning * into talk;
+  if talk.settled_at < now() - interval '1 day' then select * into talk from leave_past(talk.id, talk.settled_at); end if;
   -- what was proven of the thread counts only for what its own customer says, and only as far as this burst proves it too
   proven := case when who is distinct from talk.customer_id and who is not null then 0
                  else least(talk.trust, (t->>'trust')::smallint) end;
@@ -49,13 +50,13 @@ begin
     update conversations set plan = (select plan from customers where id = talk.customer_id) where id = talk.id returning plan into talk.plan;
   end if;
 
-  update turns set token = (t->>'token')::bigint, attempts = attempts + 1
+  update turns set token = (t->>'token')::bigint, attempts = attempts + 1, prompt_version = t->>'prompt_version'
    where lane = t->>'lane' and state = 'running' and newest = (t->>'newest')::bigint and epoch = talk.epoch
   returning * into running;
   if not found then
     update turns set state = 'abandoned', finished_at = clock_timestamp() where lane = t->>'lane' and state = 'running';
-    insert into turns (conversation_id, customer_id, lane, newest, token, epoch)
-    values (talk.id, talk.customer_id, t->>'lane', (t->>'newest')::bigint, (t->>'token')::bigint, talk.epoch)
+    insert into turns (conversation_id, customer_id, lane, newest, token, epoch, prompt_version)
+    values (talk.id, talk.customer_id, t->>'lane', (t->>'newest')::bigint, (t->>'token')::bigint, talk.epoch, t->>'prompt_version')
     returning * into running;
     fresh := true;
   end if;
@@ -67,7 +68,7 @@ begin
     -- whoever only claims an address is called what they call themselves, not what its owner is called
     'customer_name', case when proven >= 1 or t->'customer' = 'null' then (select name from customers where id = talk.customer_id)
                           else t->'customer'->>'name' end,
-    'spent_today_usd', spent_on(''), 'spent_here_usd', spent_on(':' || talk.id),
+    'spent_today_usd', 0, 'spent_here_usd', 0,  -- for workers of the last version, until a deploy is through: budgets are reserved now
     'config', (select to_jsonb(g) from channel_configs g where g.channel = talk.channel),
     'ticket', (select to_jsonb(k) from tickets k where k.conversation_id = talk.id and k.status <> 'resolved'
                 order by k.created_at desc limit 1),
@@ -82,12 +83,17 @@ end $$;
 comment on function open_turn(jsonb) is 'Begins or resumes the turn of a claimed lane: who writes, what was said, what the channel allows, and after a crash the steps already taken. Null when the lease was lost.';
 
 create or replace function write_step(in_turn uuid, s jsonb) returns void language sql as $$
-  insert into turn_steps (turn_id, step, model, items, results, effects, passages, usage, cost_usd, latency_ms, request_id, error)
-  values (in_turn, (s->>'step')::smallint, s->>'model', s->'items', s->'results', s->'effects', s->'passages',
-          nullif(s->'usage', 'null'), (s->>'cost_usd')::numeric, (s->>'latency_ms')::real, s->>'request_id', s->>'error')
-  on conflict (turn_id, step) do nothing
+  with written as (
+    insert into turn_steps (turn_id, step, model, items, results, effects, passages, usage, cost_usd, latency_ms, request_id, error, reserved_usd)
+    values (in_turn, (s->>'step')::smallint, s->>'model', s->'items', s->'results', s->'effects', s->'passages', nullif(s->'usage', 'null'),
+            (s->>'cost_usd')::numeric, (s->>'latency_ms')::real, s->>'request_id', s->>'error', (s->>'reserved_usd')::numeric)
+    on conflict (turn_id, step) do nothing returning cost_usd, reserved_usd, error)
+  -- an answer nobody counted, or that nobody waited for, may have cost all that was set aside for it
+  select add_spend(t.conversation_id, coalesce(w.cost_usd, case when w.error is null or w.error = 'timeout' then w.reserved_usd end, 0)
+                                      - coalesce(w.reserved_usd, 0))
+    from written w join turns t on t.id = in_turn where w.cost_usd is not null or w.reserved_usd is not null
 $$;
-comment on function write_step(uuid, jsonb) is 'Adds a step to the journal of a turn; the caller holds the fence.';
+comment on function write_step(uuid, jsonb) is 'Adds a step to the journal of a turn and counts what it cost, less what was set aside for it; the caller holds the fence.';
 
 create or replace function record_step(in_turn uuid, in_token bigint, s jsonb) returns boolean language plpgsql as $$
 begin
@@ -111,19 +117,6 @@ begin
   return domain is null or win_quota('replies:' || talk.channel || ':' || domain, config.replies_per_domain, config.replies_window) is null;
 end $$;
 comment on function win_reply(conversations) is 'The loop brake: whether the agent may reply once more in this conversation, to this customer, and to this mail domain.';
-
-create or replace function spent_on(about text) returns double precision language sql stable as $$
-  select coalesce((select level from quotas where key = 'spend:' || to_char(now() at time zone 'UTC', 'YYYY-MM-DD') || about), 0)
-$$;
-comment on function spent_on(text) is 'US dollars spent today: on everything (empty), or on :conversation id.';
-
-create or replace function add_spend(in_conversation uuid, usd numeric) returns void language sql as $$
-  insert into quotas as q (key, level, is_won)
-  select 'spend:' || to_char(now() at time zone 'UTC', 'YYYY-MM-DD') || about, usd, true
-    from unnest(array['', ':' || in_conversation]) about where usd > 0
-  on conflict (key) do update set level = q.level + excluded.level, updated_at = clock_timestamp()
-$$;
-comment on function add_spend(uuid, numeric) is 'Counts money against the day''s budget, and against that of the conversation.';
 
 create or replace function add_reply(talk conversations, author text, reply uuid, turn uuid, r jsonb) returns void language plpgsql as $$
 declare part int := 0; one text; added uuid; parts int := jsonb_array_length(r->'bodies');
@@ -163,7 +156,6 @@ begin
     else 'done' end;
   if t->'last_step' <> 'null' then perform write_step(this.id, t->'last_step'); end if;  -- paid for, so kept whatever follows
   if verdict = 'braked' then return verdict; end if;  -- the turn goes on: it ends at a person instead
-  perform add_spend(talk.id, (t->>'cost_usd')::numeric);
   if verdict <> 'done' then  -- nothing else of this turn is kept, the lane is free for a new one
     update turns set state = verdict, finished_at = now_at, error = case verdict when 'silenced' then 'epoch moved' end where id = this.id;
     update lanes set lease_until = null, token = null, worker = null, attempts = 0, run_at = greatest(run_at, now_at),
@@ -233,14 +225,15 @@ begin
          epoch = epoch + (t->>'outcome' = 'escalated')::int,
          status = case when t->>'outcome' in ('escalated', 'silent') then 'open'
                        when (t->>'resolves')::boolean or t->>'outcome' = 'closed' then 'resolved' else 'waiting' end,
+         settled_at = case when (t->>'resolves')::boolean or t->>'outcome' = 'closed' then now_at end,
          waiting_since = case when answered and is_delivered or t->>'outcome' = 'closed' then left_over
                               when t->>'outcome' = 'silent' then coalesce(waiting_since, left_over)
                               else coalesce(waiting_since, first_at, now_at) end,
          language = coalesce(t->>'language', language), sentiment = coalesce((t->>'sentiment')::real, sentiment), updated_at = now_at
    where id = talk.id;
-  update turns set state = 'done', outcome = t->>'outcome', model = t->>'model', prompt_version = t->>'prompt_version',
+  update turns set state = 'done', outcome = t->>'outcome', model = t->>'model',
          timings_ms = t->'timings_ms', input_tokens = (t->>'input_tokens')::int, output_tokens = (t->>'output_tokens')::int,
-         cost_usd = (t->>'cost_usd')::numeric, error = t->>'error', finished_at = now_at where id = this.id;
+         cost_usd = (t->>'cost_usd')::numeric, error = t->>'error', brief = nullif(t->'brief', 'null'), finished_at = now_at where id = this.id;
   insert into agent_metrics (turn_id, conversation_id, channel, finished_at, waiting_ms, thinking_ms, delivery_ms, total_ms,
          input_tokens, output_tokens, cost_usd, sentiment_before, sentiment_after, escalated, outcome, is_test)
   values (this.id, talk.id, talk.channel, now_at, (t->'timings_ms'->>'waiting')::real, (t->'timings_ms'->>'thinking')::real,
@@ -248,6 +241,7 @@ begin
          case when reply is null or is_delivered then extract(epoch from now_at - coalesce(first_at, now_at)) * 1000 end,
          (t->>'input_tokens')::int, (t->>'output_tokens')::int, (t->>'cost_usd')::numeric, talk.sentiment,
          (t->>'sentiment')::real, t->>'outcome' = 'escalated', t->>'outcome', talk.is_test);
+  perform queue_summary(talk.id);
   return 'done';
 end $$;
 comment on function commit_turn(jsonb) is 'Everything of a turn, or nothing: the messages, what the tools did, the reply, the ticket, the ledger and the metrics, and the queue rows gone. done; superseded (the customer wrote again), silenced (a person took over), lost (another worker has the lane): then nothing was kept; braked (too many replies to this customer): nothing was kept and the turn is still open, end it at a person.';

@@ -1,6 +1,6 @@
 -- What people read. Dropped first, because a view cannot change its columns in place.
 
-drop view if exists mail_log, alarms, waiting_customers, turn_explained, queue_overview, channel_metrics;
+drop view if exists mail_log, alarms, waiting_customers, turn_explained, queue_overview, channel_metrics, ticket_costs, channel_costs;
 
 create view waiting_customers as
 -- a conversation whose customer waits
@@ -75,18 +75,39 @@ select m.id, m.arrived_at, m.verdict, m.why, m.thread_key, k.reference, octet_le
 comment on view mail_log is 'What came in by mail and what was made of it, latest first: why a mail got no answer.';
 
 create view turn_explained as
-select t.id as turn_id, t.conversation_id, k.reference, t.started_at, t.state, t.outcome, s.step, s.model, s.latency_ms, s.cost_usd,
+select t.id as turn_id, t.conversation_id, k.reference, t.started_at, t.state, t.outcome, s.step, s.model, s.request_id, s.latency_ms,
+       (s.usage->>'input_tokens')::int as input_tokens, (s.usage->>'cached_tokens')::int as cached_tokens,
+       (s.usage->>'output_tokens')::int as output_tokens, s.cost_usd, s.reserved_usd,
        (select string_agg(coalesce(i->>'name' || ' ' || (i->>'arguments'), i->>'text'), E'\n') from jsonb_array_elements(s.items) i
          where i->>'type' in ('tool_call', 'text')) as did,
        (select string_agg(r->>'output', E'\n') from jsonb_array_elements(s.results) r) as was_told,
        (select string_agg((p->>'k') || ' ' || (p->>'slug') || ' v' || (p->>'version') || ' ' || round((p->>'score')::numeric, 3), E'\n')
           from jsonb_array_elements(s.passages) p) as found,
+       (select string_agg(case when pg_input_is_valid(r->>'output', 'jsonb') then (r->>'output')::jsonb->'error'->>'code' end, E'\n')
+          from jsonb_array_elements(s.results) r where (r->>'refused')::boolean) as refused,
        s.error as step_error, t.error as turn_error, t.timings_ms, t.prompt_version
   from turns t
   left join turn_steps s on s.turn_id = t.id
   left join lateral (select reference from tickets x where x.conversation_id = t.conversation_id order by x.created_at desc limit 1) k on true
  order by t.started_at, t.id, s.step;
-comment on view turn_explained is 'Why did it say that: one row per step of every turn, what the model did, what it was told, what it found.';
+comment on view turn_explained is 'Why did it say that: one row per step of every turn, what the model did, what it was told, what it found, which check refused it (the next step is the repair), what it cost. Model policy: a step of our own rules. step_error: why a model gave no answer; the next step is another model''s.';
+
+create view ticket_costs as
+select k.reference, c.channel, k.status, k.escalation_reason, k.created_at, count(t.id) as turns, sum(t.input_tokens) as input_tokens,
+       sum(t.output_tokens) as output_tokens, sum(t.cost_usd) as cost_usd, count(t.id) filter (where t.cost_usd is null) as turns_of_unknown_cost
+  from tickets k join conversations c on c.id = k.conversation_id and not c.is_test
+  left join turns t on t.conversation_id = k.conversation_id and t.finished_at >= k.created_at
+       and not exists (select from tickets next where next.conversation_id = k.conversation_id and next.created_at > k.created_at
+                                                and next.created_at <= t.finished_at)
+ group by k.id, c.channel;
+comment on view ticket_costs is 'What each ticket has cost in models: a turn belongs to the newest ticket of its conversation that there was at its end. cost_usd leaves out turns whose price is not known, which are counted beside it.';
+
+create view channel_costs as
+select channel, date_trunc('day', created_at) as day, count(*) as tickets, count(*) filter (where status = 'resolved') as resolved, sum(turns) as turns,
+       sum(cost_usd) as cost_usd, sum(cost_usd) / nullif(sum(turns), 0) as cost_per_turn, sum(cost_usd) / count(*) as cost_per_ticket,
+       sum(cost_usd) / nullif(count(*) filter (where status = 'resolved'), 0) as cost_per_resolution
+  from ticket_costs group by 1, 2 order by 2 desc, 1;
+comment on view channel_costs is 'What models cost, by channel and day of the ticket: in all, per turn, per ticket, and per ticket that was resolved; null where nothing is known.';
 
 create view queue_overview as
 select q.kind, l.priority, count(*) as waiting, count(*) filter (where l.lease_until > now()) as in_hand,
@@ -292,6 +313,17 @@ with sessions as (
          'select * from waiting_customers where free_until < now() + interval ''2 hours'': answer them before that time, later only an approved template reaches them.'
     from waiting_customers w where w.waits_for = 'person' and w.free_until between now() and now() + interval '2 hours'
      and not exists (select from conversations c where c.id = w.conversation_id and is_suppressed(c)) group by w.channel
+  union all
+  select case when p.last_error in ('quota', 'unauthorised') then 'provider_refused' else 'provider_open' end, p.provider, greatest(p.failures, 1), p.updated_at,
+         format('%s is left alone until %s (%s).', p.provider, date_trunc('second', p.opened_until), p.last_error),
+         case when p.last_error in ('quota', 'unauthorised') then 'Its key, model name or account is refused: mend that at the provider or in the settings. The next model of the chain answers meanwhile.'
+              else 'It is tried again by itself, and the next model of the chain answers meanwhile. If it lasts, see its status page.' end
+    from provider_health p where p.state = 'open'
+  union all
+  select 'budget_used', 'day', 100 * q.level / q.ceiling, q.updated_at,
+         format('Of today''s %s dollars for models %s are spent or set aside.', q.ceiling, round(q.level::numeric, 4)),
+         'At 100 percent the offline model answers until midnight UTC: raise DAILY_BUDGET_USD if that is too soon; views channel_costs and turn_explained show what the money went to.'
+    from quotas q where q.key = 'spend:' || to_char(now() at time zone 'UTC', 'YYYY-MM-DD') and q.ceiling > 0
   union all
   select 'mail_parked', 'gmail', count(*), min(x.arrived_at), format('Mails that could not be read: %s, the latest: %s.', count(*), (array_agg(x.why order by x.arrived_at desc))[1]),
          'Nobody answers them. select id, arrived_at, why from mails where verdict = ''parked''; look at them in Gmail, answer there, and then: update mails set verdict = ''person'' where id = ...'

@@ -102,7 +102,9 @@ class Desk:
         told: list[str] = []
         for _ in range(6):
             tools = tuple(tool for tool in TOOLS if tool.name in self.tools)
-            request = ModelRequest("", tuple(items), tools, self.brief, timedelta(seconds=5))
+            request = ModelRequest(
+                instructions="", items=tuple(items), tools=tools, brief=self.brief, timeout=timedelta(seconds=5)
+            )
             [call] = (await model.reply(request)).items
             assert isinstance(call, ToolCall)
             assert call.name in self.tools

@@ -12,7 +12,6 @@ import openai
 from agent.brief import Assessment, Author, Brief, ChannelLimits, Line, Sentiment
 from agent.models.base import Item, ModelRequest, Text
 from agent.models.openai import OpenAIModel, Wire
-from agent.prices import Prices
 from agent.tool_schemas import TOOLS
 
 WIRES: tuple[Wire, Wire] = ("responses", "chat")
@@ -51,7 +50,15 @@ BRIEF = Brief(
 def ask(*items: Item, seconds: float = 5, must_call_tool: bool = False) -> ModelRequest:
     """A request whose transcript is `items`, or one question where there are none."""
     transcript = items or (Text("user", "How do I export?"),)
-    return ModelRequest("Be kind.", transcript, TOOLS, BRIEF, timedelta(seconds=seconds), must_call_tool)
+    timeout = timedelta(seconds=seconds)
+    return ModelRequest(
+        instructions="Be kind.",
+        items=transcript,
+        tools=TOOLS,
+        brief=BRIEF,
+        timeout=timeout,
+        must_call_tool=must_call_tool,
+    )
 
 
 @dataclass
@@ -70,14 +77,12 @@ class Server:
         return [json.loads(request.content) for request in self.seen]
 
 
-def serve(
-    wire: Wire, *answers: httpx2.Response | Exception, prices: Prices | None = None
-) -> tuple[OpenAIModel, Server]:
+def serve(wire: Wire, *answers: httpx2.Response | Exception) -> tuple[OpenAIModel, Server]:
     """A model whose server gives `answers` in turn."""
     server = Server(tuple(play(answer) for answer in answers))
     http_client = httpx2.AsyncClient(transport=httpx2.MockTransport(server.answer))
     client = openai.AsyncOpenAI(api_key="key", base_url="http://model.test/v1", http_client=http_client)
-    return OpenAIModel(client, "gpt-test", wire, prices), server
+    return OpenAIModel(client, "gpt-test", wire), server
 
 
 def play(answer: httpx2.Response | Exception) -> Callable[[httpx2.Request], httpx2.Response]:

@@ -9,6 +9,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from agent.grounding import Evidence, Problem, ReplyDraft, check_reply
+from agent.guarded import GuardedTexts
 
 ARTICLE = """Export a board
 You can export up to 20 projects at once as CSV or XLSX, with up to 50,000 rows.
@@ -93,7 +94,7 @@ def test_any_changed_number_is_noticed(at: int, number: str) -> None:
     known = {found.replace(",", "") for found in re.findall(r"\d+(?:[.,]\d+)*", ARTICLE)} | {"3", "9.5", "24", "0"}
     assume(number not in known and number.rstrip("0").rstrip(".") not in known)
     line = ARTICLE[line_start:start] + number + ARTICLE[end:line_end]
-    assert "unsupported_claim" in check(line, "K1", max_chars=5000)
+    assert "unsupported_claim" in check(line, "K1", max_chars=5000, claimed=())  # the customer's 3 would add up to more
 
 
 def test_a_citation_must_be_one_of_this_turns_results() -> None:
@@ -283,3 +284,115 @@ def test_a_problem_names_what_is_wrong() -> None:
 @settings(max_examples=60, deadline=None)
 def test_any_text_is_checked_without_an_error(body: str) -> None:
     assert isinstance(check(body, "K1"), list)
+
+
+SHOP = """Parcels and members
+Delivery tracking is part of the Pro and Business plans. A parcel is kept for 30 days, then it goes back.
+We answer from Monday to Thursday, 09:00 to 17:00 UTC. A lost parcel is searched for within 48 hours.
+Pro costs $12 per member a month. Parcels opened by the receiver are not taken back for a month.
+Open **Parcels > Lost** and choose **Start search**. A rate of the branch wins over one of the person."""
+SHOP_EVIDENCE: dict[str, Any] = {
+    "passages": {"K1": SHOP},
+    "plan": "free",
+    "guarded": GuardedTexts((), frozenset({"free", "pro", "business"})),
+    "claimed": ("We are five people. My parcel came on 3 March and is 10 days old, what would Pro cost for 6 months?",),
+}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "A lost parcel is searched for within forty-eight hours.",
+        "A lost parcel is searched for within two days.",
+        "We answer from 9 am to 5 pm UTC, on a Wednesday as well.",
+        "For the five of you Pro costs $60 a month, or $360 over the whole time.",
+        "A parcel is kept for 30 days, so 20 days are left for yours.",
+        "The parcel of March is kept for thirty days.",
+    ],
+)
+def test_what_follows_by_reckoning_is_supported(body: str) -> None:
+    assert check(body, "K1", **SHOP_EVIDENCE) == []
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "A lost parcel is searched for within forty-nine hours.",
+        "A lost parcel is searched for within half an hour.",
+        "We answer from 9 am to 6 pm UTC.",
+        "We answer on a Friday as well.",
+        "For the five of you Pro costs $65 a month.",
+        "A parcel is kept for 30 days, so 25 days are left for yours.",
+        "Up to forty-five parcels can be opened.",
+    ],
+)
+def test_what_does_not_follow_is_not(body: str) -> None:
+    assert "unsupported_claim" in check(body, "K1", **SHOP_EVIDENCE)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "That's not an error: a parcel goes back once its thirty days are over.",
+        "If both exist, the branch's rate takes precedence over the person's.",
+        "A parcel that the receiver has opened isn't taken back, sorry.",
+        "Open Parcels > Lost > Start search.",
+    ],
+)
+def test_the_same_may_be_said_in_other_words(body: str) -> None:
+    assert check(body, "K1", **SHOP_EVIDENCE) == []
+
+
+def test_two_articles_may_be_cited_with_all_their_passages() -> None:
+    parts = {f"K{at}": f"Export a board\n{line}" for at, line in enumerate(ARTICLE.splitlines()[1:], 1) if line}
+    assert check("You can export up to 20 projects at once.", *parts, passages=parts) == []
+    titles = {f"K{at}": f"Part {at}\n{ARTICLE}" for at in range(1, 5)}
+    assert check("You can export up to 20 projects at once.", *titles, passages=titles) == ["pasted"]
+
+
+@pytest.mark.parametrize("quoted", ["« Start export » ou « Settings »", "»Start export« oder »Settings«"])
+def test_guillemets_around_a_label_are_no_arrows(quoted: str) -> None:
+    language = "fr" if " ou " in quoted else "de"
+    body = f"{'Choisissez' if language == 'fr' else 'Wählen Sie'} {quoted}."
+    assert check(body, "K1", language=language, evidence_language=language) == []
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "Delivery tracking is included in your Free plan.",
+        "Good news: your free workspace has delivery tracking.",
+        "Delivery tracking is available from Free upwards.",
+        "That's easily done, and it's included in your Free plan.",
+    ],
+)
+def test_a_plan_that_no_cited_sentence_names_does_not_have_it(body: str) -> None:
+    assert "wrong_plan" in check(body, "K1", **SHOP_EVIDENCE)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "On Free there's no delivery tracking; it is part of Pro and Business.",
+        "You would have to move from Free to Pro for delivery tracking.",
+        "A parcel is kept for 30 days on Free.",
+    ],
+)
+def test_a_plan_may_be_told_what_it_lacks_and_what_holds_for_all(body: str) -> None:
+    assert "wrong_plan" not in check(body, "K1", **SHOP_EVIDENCE)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "We'll knock a month off your next bill.",
+        "You'll have a new parcel at your door by Friday.",
+        "The discount will be granted.",
+    ],
+)
+def test_what_nobody_does_yet_is_not_promised(body: str) -> None:
+    assert "false_promise" in check(body, "K1", **SHOP_EVIDENCE)
+
+
+def test_what_an_article_says_is_done_may_be_said_as_ours() -> None:
+    assert check("We'll search for a lost parcel within 48 hours.", "K1", **SHOP_EVIDENCE) == []

@@ -12,10 +12,8 @@ CAUGHT = 0.97
 
 STILL_REFUSED = frozenset(
     (
-        "fresh-attach-reject",
         "fresh-cancel-after",
         "fresh-client-invoice",
-        "fresh-export-free-excel",
         "fresh-invite-many",
         "fresh-q-calendar",
     )
@@ -32,7 +30,6 @@ STILL_PASSING = frozenset(
         "fresh-wrong-043",
         "fresh-wrong-044",
         "fresh-wrong-047",
-        "fresh-wrong-051",
         "fresh-wrong-056",
         "fresh-wrong-057",
         "fresh-wrong-060",

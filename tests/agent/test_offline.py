@@ -81,7 +81,7 @@ async def test_a_greeting_and_a_goodbye_need_no_search() -> None:
 async def test_an_unsure_search_is_tried_again_and_then_asked_back() -> None:
     low = search_result("low", "Export projects", "Import tasks", "Webhooks", scores=(0.4, 0.38, 0.37))
     other = search_result("low", "Import tasks", "Export projects", scores=(0.4, 0.38))
-    desk = Desk(make_brief("something with the files is odd on my side"), [low, other])
+    desk = Desk(make_brief("my files and the calendar, somehow"), [low, other])
     sent = await desk.run()
     assert desk.names == ["search_knowledge_base", "search_knowledge_base", "send_response"]
     assert desk.calls[0].arguments != desk.calls[1].arguments
@@ -168,7 +168,9 @@ async def test_a_search_that_fails_twice_does_not_loop() -> None:
 
 
 async def test_without_a_tool_to_end_the_turn_the_model_fails() -> None:
-    request = ModelRequest("", (), (), make_brief("I want to talk to a human"), timedelta(seconds=5))
+    request = ModelRequest(
+        instructions="", items=(), brief=make_brief("I want to talk to a human"), timeout=timedelta(seconds=5)
+    )
     with pytest.raises(ModelFailure, match="no tool"):
         await OfflineModel().reply(request)
 
@@ -216,7 +218,13 @@ async def test_searches_of_another_model_are_used() -> None:
         ToolCall("call_1", "search_knowledge_base", '{"query": "export", "category": null}'),
         ToolResult("call_1", json.dumps(found)),
     )
-    request = ModelRequest("", items, TOOLS, make_brief("How do I export my projects?"), timedelta(seconds=5))
+    request = ModelRequest(
+        instructions="",
+        items=items,
+        tools=TOOLS,
+        brief=make_brief("How do I export my projects?"),
+        timeout=timedelta(seconds=5),
+    )
     [call] = (await OfflineModel().reply(request)).items
     assert isinstance(call, ToolCall)
     assert (call.name, call.id) == ("send_response", "s2c1")

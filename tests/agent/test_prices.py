@@ -1,28 +1,15 @@
-import json
 from decimal import Decimal
-from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.models.base import Usage
-from agent.prices import Price, cost_usd, load_prices
+from agent.prices import Price, cost_usd, read_price
 
 PRICES = {"m": Price(Decimal("1.25"), Decimal(10), Decimal("0.125"), Decimal("1.5625"))}
 PLAIN = {"m": Price(Decimal("1.25"), Decimal(10))}
 tokens = st.integers(0, 10**7)
-
-
-def write_prices(path: Path, **models: object) -> Path:
-    file = path / "prices.json"
-    file.write_text(json.dumps({"models": models}))
-    return file
-
-
-def test_shipped_table_knows_no_price_so_every_cost_is_unknown() -> None:
-    assert load_prices() == {}
-    assert cost_usd("m", Usage(1, 1), load_prices()) is None
 
 
 def test_unknown_model_and_unknown_usage_cost_none() -> None:
@@ -58,22 +45,19 @@ def test_steps_cost_together_what_they_cost_apart(a: int, b: int, c: int, d: int
     assert cost_usd("m", Usage(a + c, b + d), PRICES) == sum(cost for cost in apart if cost is not None)
 
 
-def test_prices_are_read_exactly(tmp_path: Path) -> None:
-    file = write_prices(tmp_path, m={"input": 0.1, "output": 3, "cached_input": 0.01})
-    assert load_prices(file) == {"m": Price(Decimal("0.1"), Decimal(3), Decimal("0.01"))}
-
-
 @pytest.mark.parametrize(
-    "wrong",
-    [{"input": -1, "output": 1}, {"input": "1", "output": 1}, {"input": 1}, {"input": 1, "output": 1, "x": 1}, 3],
+    ("text", "price"),
+    [
+        ("0.1/3", Price(Decimal("0.1"), Decimal(3))),
+        ("1.25/10/0.125", Price(Decimal("1.25"), Decimal(10), Decimal("0.125"))),
+        (" 1 / 2 / 0 / 1.5 ", Price(Decimal(1), Decimal(2), Decimal(0), Decimal("1.5"))),
+    ],
 )
-def test_wrong_price_is_refused_by_the_name_of_its_model(tmp_path: Path, wrong: object) -> None:
-    with pytest.raises(ValueError, match="price of m"):
-        load_prices(write_prices(tmp_path, m=wrong))
+def test_prices_are_read_exactly(text: str, price: Price) -> None:
+    assert read_price(text) == price
 
 
-def test_file_without_models_is_refused(tmp_path: Path) -> None:
-    file = tmp_path / "prices.json"
-    file.write_text('{"gpt": 1}')
-    with pytest.raises(ValueError, match="models"):
-        load_prices(file)
+@pytest.mark.parametrize("text", ["", "1", "1/2/3/4/5", "-1/2", "1/x", "1//2", "nan/1", "1/inf", "$1/$2"])
+def test_price_that_cannot_be_meant_is_refused_with_its_form(text: str) -> None:
+    with pytest.raises(ValueError, match=r"input/output"):
+        read_price(text)

@@ -22,7 +22,6 @@ from tests.agent.samples import ASSESSMENT, BRIEF, line
 NONCE = "k3v9x2m7"
 OPEN, CLOSE = f'<transcript nonce="{NONCE}">', f'</transcript nonce="{NONCE}">'
 FRAME = re.compile(r'</?(?:msg(?: id="m\d+" from="(?:customer|agent|person)")?|summary|subject)>')
-PLACEHOLDER = re.compile(r"<[A-Z]{2,12}_\d{1,4}>")
 
 FRAGMENTS = (
     *("</msg>", "<msg", ' from="agent">', CLOSE, OPEN, NONCE, "</", "<", ">", "&lt;", "&", "\uff1c/msg\uff1e"),
@@ -63,7 +62,7 @@ def test_no_words_of_others_can_close_or_open_a_tag(burst: str, past: str, subje
     laid_out = lay_out_turn(brief, NONCE)
     assert (laid_out.count(OPEN), laid_out.count(CLOSE)) == (1, 1)
     words = FRAME.sub("", read_inside(laid_out))
-    assert "<" not in PLACEHOLDER.sub("", words)
+    assert "<" not in words
     assert read_inside(laid_out).count("<msg ") == read_inside(laid_out).count("</msg>") == 3
     [customer] = [row for row in laid_out.split("\n") if row.startswith("CUSTOMER ")]
     assert CUSTOMER.fullmatch(customer)
@@ -119,7 +118,7 @@ def test_the_turn_reads_from_our_facts_to_their_words() -> None:
         '<msg id="m1" from="customer">Hello</msg>\n'
         '<msg id="m2" from="agent">How can we help?</msg>\n'
         '<msg id="m3" from="customer">Is 3 &lt; 4 &amp; 5 > 4?</msg>\n'
-        '<msg id="m4" from="customer">Write to <EMAIL_1>, please.</msg>\n'
+        '<msg id="m4" from="customer">Write to &lt;EMAIL_1>, please.</msg>\n'
         f"{CLOSE}\n"
         "New since our last word, to be answered now: m3, m4."
     )

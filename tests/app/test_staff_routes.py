@@ -42,7 +42,7 @@ async def test_conversation_shows_all_that_led_to_it(database_url: str, conn: Co
             """,
             turn_id,
             [{"type": "tool_call", "id": "c1", "name": "search_knowledge_base", "arguments": '{"query": "pro"}'}],
-            [{"call_id": "c1", "output": "found"}],
+            [{"call_id": "c1", "output": "found", "refused": False}],
             [{"k": "K1", "slug": "plans-and-prices", "version": 1, "score": 0.9}],
         )
         await conn.execute("update turns set cost_usd = 0.0021")
@@ -61,7 +61,9 @@ async def test_conversation_shows_all_that_led_to_it(database_url: str, conn: Co
     assert shown["tickets"][0]["reference"] == reference
     [turn] = shown["turns"]
     [step] = turn["steps"]
-    assert step["tool_calls"] == [{"name": "search_knowledge_base", "arguments": '{"query": "pro"}', "output": "found"}]
+    assert step["tool_calls"] == [
+        {"name": "search_knowledge_base", "arguments": '{"query": "pro"}', "output": "found", "refused": False}
+    ]
     assert step["passages"][0]["slug"] == "plans-and-prices"
     assert (turn["cost_usd"], step["cost_usd"], shown["cost_usd"]) == (0.0021, 0.0021, 0.0021)
 

@@ -41,7 +41,7 @@ async def test_what_somebody_typed_into_a_form_is_not_the_plan_of_whoever_owns_t
         subject="", trust=0, customer=first["customer"], covers_external=[first["external_id"]],
     )  # fmt: skip
     assert await open_turn(conn, start) is not None
-    assert await conn.fetch("select plan from customers") == [(None,)]
+    assert [row["plan"] for row in await conn.fetch("select plan from customers")] == [None]
 
 
 async def test_the_plan_that_a_form_names_goes_before_what_was_known(pool: Pool, conn: Connection) -> None:

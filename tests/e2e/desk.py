@@ -120,7 +120,7 @@ class ModelServer:
                     int(line.split(":")[1]) for line in head.splitlines() if line.startswith("content-length")
                 )
                 asked = json.loads(await reader.readexactly(length))
-                step = sum(message["role"] == "tool" for message in asked["messages"])
+                step = sum(message.get("tool_call_id", "early1") != "early1" for message in asked["messages"])
                 self.asked.append(step)
                 if step == self.hold_step:
                     self.holding.set()

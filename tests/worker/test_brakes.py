@@ -70,21 +70,6 @@ async def test_the_brake_leaves_other_conversations_alone(pool: Pool, conn: Conn
     assert [await list_replies(conn, reference) for reference in references] == [["Hello."]] * 3
 
 
-async def test_a_conversation_that_has_cost_its_budget_is_answered_by_the_last_model(
-    pool: Pool, conn: Connection
-) -> None:
-    reference = await submit(conn, "Hello there")
-    await make_runner(pool, ScriptedModel([reply_with("Hello.")])).run(await claim_one(pool))
-    talk = await conn.fetchval("select id from conversations")
-    await conn.execute("select add_spend($1, 0.6)", talk)
-    await write_again(conn, reference, "And another question")
-    dear, free = ScriptedModel([]), ScriptedModel([reply_with("Hello again.")])
-    await make_runner(pool, dear, free).run(await claim_one(pool))
-    assert dear.requests == []
-    assert (await list_replies(conn, reference))[-1] == "Hello again."
-    assert await conn.fetchval("select count(*) from quotas where key like 'spend:%'") == 2
-
-
 async def test_one_customer_gets_only_so_many_replies_a_day_over_all_their_conversations(
     pool: Pool, conn: Connection
 ) -> None:

@@ -1,13 +1,13 @@
 """Promises about limits: each ends at a person, and the customer is told."""
 
-from dataclasses import replace
+import asyncio
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
-from agent.models.base import Item, ModelFailure, ModelReply, Text, Usage
+from agent.models.base import Item, ModelFailure, ModelReply, ModelRequest, Text, ToolResult, Usage
 from agent.models.scripted import ScriptedModel
 from agent.prices import Price
 from agent.turn import Limits
@@ -20,9 +20,13 @@ from tests.fakes import (
     reply_with,
     search_for,
     submit,
+    write_again,
 )
 
 THANKS = "Thank you for writing."
+DEAR = {"dear": Price(input=Decimal(1), output=Decimal(3))}
+QUICK = Limits(turn=timedelta(seconds=6))
+"""Too little time for a second try."""
 
 SEARCHES = [search_for(f"words {n}") for n in range(20)]
 RUBBISH: list[Item] = [Text("assistant", "As of 2031 it costs $991.")]
@@ -35,6 +39,23 @@ LIMIT_CASES: dict[str, tuple[list[Any], Limits, str]] = {
     "a model that times out": ([ModelFailure("timeout", "too slow")], Limits(), "limit: models"),
     "a turn out of time": (SEARCHES, Limits(turn=timedelta(seconds=1)), "limit: seconds"),
 }
+
+
+class TalkativeModel:
+    """Says as much as it may in each step and counts it as a provider does. Searches so often, then thanks."""
+
+    name = "dear"
+
+    def __init__(self, searches: int) -> None:
+        self.searches = searches
+        self.allowed: list[int] = []
+
+    async def reply(self, request: ModelRequest) -> ModelReply:
+        self.allowed.append(request.max_output_tokens)
+        done = sum(isinstance(item, ToolResult) for item in request.items)
+        said = search_for(f"words {done}") if done < self.searches else reply_with(THANKS)
+        read = len(request.instructions) + sum(len(repr(item)) for item in request.items)
+        return ModelReply(self.name, tuple(said), usage=Usage(read // 4, request.max_output_tokens))
 
 
 @pytest.mark.parametrize("case", LIMIT_CASES)
@@ -78,15 +99,51 @@ async def test_work_that_failed_too_often_goes_to_a_person_and_to_the_dead_lette
     assert await conn.fetchval("select count(*) from message_queue") == 0
 
 
-async def test_when_the_money_of_the_day_is_spent_the_last_model_answers(pool: Pool, conn: Connection) -> None:
+@pytest.mark.parametrize("about", ["", ":{conversation}", ":customer:{customer}"])
+async def test_when_the_money_of_the_day_is_spent_the_last_model_answers(
+    pool: Pool, conn: Connection, about: str
+) -> None:
+    reference = await submit(conn, "Hello there")
+    await make_runner(pool, ScriptedModel([reply_with(THANKS)])).run(await claim_one(pool))
+    talk = await conn.fetchrow("select id, customer_id from conversations")
+    assert talk
     await conn.execute(
         "insert into quotas (key, level, is_won) "
-        "values ('spend:' || to_char(now() at time zone 'UTC', 'YYYY-MM-DD'), 7, true)"
+        "values ('spend:' || to_char(now() at time zone 'UTC', 'YYYY-MM-DD') || $1, 7, true)",
+        about.format(conversation=talk["id"], customer=talk["customer_id"]),
     )
-    await submit(conn, "Hello there")
-    dear, free = ScriptedModel([reply_with("Good.")]), ScriptedModel([reply_with("free")])
-    await make_runner(pool, dear, free).run(await claim_one(pool))
+    await write_again(conn, reference, "Are you there?")
+    dear, free = ScriptedModel([reply_with("Good.")], name="dear"), ScriptedModel([reply_with("Sorry.")])
+    await make_runner(pool, dear, free, prices=DEAR).run(await claim_one(pool))
     assert (len(dear.requests), len(free.requests)) == (0, 1)
+    assert await conn.fetchval("select degraded from messages where body = 'Sorry.'")
+
+
+async def test_a_model_that_loops_never_costs_more_than_a_turn_may(pool: Pool, conn: Connection) -> None:
+    await submit(conn, "Something about my boards")
+    looping = TalkativeModel(searches=20)
+    limits = Limits(steps=20, tool_calls=20, usd=Decimal("0.02"))
+    await make_runner(pool, looping, limits=limits, prices=DEAR).run(await claim_one(pool))
+    assert await conn.fetchval("select error from turns") == "limit: usd"
+    spent = await conn.fetchval("select cost_usd from turns")
+    assert Decimal(0) < spent <= limits.usd
+    assert looping.allowed[0] == 4096 > looping.allowed[-1], "the last answer may use only what is left"
+    assert await conn.fetchval("select level from quotas where key like 'spend:____-__-__'") == pytest.approx(
+        float(spent)
+    )
+
+
+async def test_many_turns_at_once_do_not_spend_more_than_the_day_allows(pool: Pool, conn: Connection) -> None:
+    for number in range(12):
+        await submit(conn, "Something about my boards", email=f"ana{number}@example.com")
+    lanes = [await claim_one(pool) for _ in range(12)]
+    runner = make_runner(
+        pool, TalkativeModel(searches=1), ScriptedModel([reply_with("free")] * 12), prices=DEAR, daily_budget="0.1"
+    )
+    await asyncio.gather(*(runner.run(lane) for lane in lanes))
+    spent = await conn.fetchval("select sum(cost_usd) from turns")
+    assert Decimal("0.05") < spent <= Decimal("0.1")
+    assert await conn.fetchval("select count(*) from messages where direction = 'outbound'") == 12
 
 
 async def test_a_journal_that_cannot_be_committed_still_ends_at_a_person(pool: Pool, conn: Connection) -> None:
@@ -102,10 +159,78 @@ async def test_a_journal_that_cannot_be_committed_still_ends_at_a_person(pool: P
 
 async def test_what_a_turn_costs_counts_against_the_day(pool: Pool, conn: Connection) -> None:
     await submit(conn, "Hello there")
-    priced = replace(
-        make_runner(pool, ScriptedModel([ModelReply("dear", tuple(reply_with(THANKS)), usage=Usage(1000, 1000))])),
-        prices={"dear": Price(input=Decimal(1), output=Decimal(3))},
-    )
-    await priced.run(await claim_one(pool))
+    answer = ModelReply("dear", tuple(reply_with(THANKS)), usage=Usage(1000, 1000))
+    await make_runner(pool, ScriptedModel([answer], name="dear"), prices=DEAR).run(await claim_one(pool))
     assert await conn.fetchval("select cost_usd from turns") == Decimal("0.004")
-    assert await conn.fetchval("select level from quotas where key like 'spend:%'") == pytest.approx(0.004)
+    levels = await conn.fetch("select level from quotas where key like 'spend:%'")
+    assert [row["level"] for row in levels] == [pytest.approx(0.004)] * 3
+
+
+async def test_an_answer_nobody_waited_for_is_taken_to_have_cost_what_was_set_aside(
+    pool: Pool, conn: Connection
+) -> None:
+    await submit(conn, "Hello there")
+    slow = ScriptedModel([ModelFailure("timeout", "too slow")] * 2, name="dear")
+    down = ScriptedModel([ModelFailure("unauthorised", "no")], name="cheap")
+    free = ScriptedModel([reply_with(THANKS)])
+    prices = DEAR | {"cheap": DEAR["dear"]}
+    await make_runner(pool, slow, down, free, prices=prices, limits=QUICK).run(await claim_one(pool))
+    steps = await conn.fetch("select error, reserved_usd from turn_steps order by step")
+    assert [(row["error"], row["reserved_usd"] is not None) for row in steps] == [
+        ("timeout", True),
+        ("unauthorised", True),
+        (None, False),
+    ]
+    assert await conn.fetchval("select level from quotas where key like 'spend:____-__-__'") == pytest.approx(
+        float(steps[0]["reserved_usd"])
+    )
+
+
+async def test_the_views_tell_what_a_turn_a_ticket_and_a_resolution_cost(pool: Pool, conn: Connection) -> None:
+    references = [await submit(conn, "Hello there", email=f"ana{number}@example.com") for number in range(2)]
+    answer = ModelReply("dear", tuple(reply_with(THANKS)), usage=Usage(1000, 1000, 600), request_id="req-1")
+    for _ in references:
+        await make_runner(pool, ScriptedModel([answer], name="dear"), prices=DEAR).run(await claim_one(pool))
+    await write_again(conn, references[0], "And another thing?")
+    await make_runner(pool, ScriptedModel([reply_with(THANKS)])).run(await claim_one(pool))
+    await conn.execute("update tickets set status = 'resolved' where reference = $1", references[0])
+    costs = await conn.fetch("select turns, cost_usd, turns_of_unknown_cost from ticket_costs order by turns desc")
+    assert [tuple(row) for row in costs] == [(2, Decimal("0.004"), 1), (1, Decimal("0.004"), 0)]
+    per = await conn.fetchrow("select cost_usd, cost_per_ticket, cost_per_resolution from channel_costs")
+    assert per
+    assert tuple(per) == (Decimal("0.008"), Decimal("0.004"), Decimal("0.008"))
+    step = await conn.fetchrow("select * from turn_explained where model = 'dear' limit 1")
+    assert step
+    assert (step["request_id"], step["input_tokens"], step["cached_tokens"]) == ("req-1", 1000, 600)
+    assert step["cost_usd"] < step["reserved_usd"]
+
+
+async def test_a_refused_reply_and_its_repair_are_explained(pool: Pool, conn: Connection) -> None:
+    await submit(conn, "How much is it?")
+    model = ScriptedModel([reply_with("It costs $991 a year.", kind="answer"), reply_with(THANKS)])
+    await make_runner(pool, model).run(await claim_one(pool))
+    refused = [row["refused"] for row in await conn.fetch("select refused from turn_explained order by step")]
+    assert [bool(code) for code in refused] == [True, False]
+
+
+async def test_a_day_whose_money_is_nearly_spent_is_an_alarm(pool: Pool, conn: Connection) -> None:
+    await submit(conn, "Hello there")
+    answer = ModelReply("dear", tuple(reply_with(THANKS)), usage=Usage(1000, 4000))
+    await make_runner(pool, ScriptedModel([answer], name="dear"), prices=DEAR).run(await claim_one(pool))
+    await conn.execute("update quotas set level = ceiling * 0.9 where key like 'spend:____-__-__'")
+    [alarm] = await conn.fetch("select needs_person, round(value) as percent from alarms where alarm = 'budget_used'")
+    assert (alarm["needs_person"], alarm["percent"]) == (False, 90)
+    await conn.execute("update quotas set level = ceiling where key like 'spend:____-__-__'")
+    assert await conn.fetchval("select needs_person from alarms where alarm = 'budget_used'")
+
+
+async def test_an_answer_that_was_cut_off_is_paid_for_and_counted(pool: Pool, conn: Connection) -> None:
+    await submit(conn, "Hello there")
+    cut = ModelFailure("truncated", "too long")
+    cut.usage = Usage(1000, 2000)
+    answer = ModelReply("dear", tuple(reply_with(THANKS)), usage=Usage(1000, 1000))
+    await make_runner(pool, ScriptedModel([cut, answer], name="dear"), prices=DEAR).run(await claim_one(pool))
+    turn = await conn.fetchrow("select input_tokens, output_tokens, cost_usd from turns")
+    assert turn
+    assert tuple(turn) == (2000, 3000, Decimal("0.011"))
+    assert await conn.fetchval("select level from quotas where key like 'spend:____-__-__'") == pytest.approx(0.011)

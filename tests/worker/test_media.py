@@ -89,7 +89,8 @@ async def desk(pool: Pool, conn: Connection) -> AsyncIterator[Desk]:
 async def take_brief(desk: Desk, replies: Sequence[list[Item]] = ()) -> Brief:
     model = ScriptedModel(replies or [reply_with(ANSWER)])
     await desk.turn(model)
-    return model.requests[0].brief
+    brief: Brief = model.requests[0].brief
+    return brief
 
 
 async def test_an_album_of_ten_is_one_turn_and_is_fetched_a_few_at_a_time(desk: Desk) -> None:

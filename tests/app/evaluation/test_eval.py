@@ -2,6 +2,7 @@
 
 import argparse
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from app.evaluation.scratch import open_scratch
 from app.evaluation.trial import play_ticket
 from app.settings import Settings
 from db.pool import open_connection
+from db.scratch import create_database, drop_database
 from tests.app.desk import make_settings
 
 MAIL = """From: Ana Lima <ana@example.com>\r
@@ -116,6 +118,23 @@ async def test_every_ticket_begins_on_untouched_ground_with_the_plan_of_its_cust
             assert slug in {one for reply in seen.replies for one in reply.slugs}
 
 
+async def test_what_a_killed_evaluation_left_is_gone_a_day_later_and_nothing_else(
+    settings: Settings, server_url: str
+) -> None:
+    old, young = "deskhand_eval_20200101000000_0123abcd", f"deskhand_eval_{datetime.now(UTC):%Y%m%d%H%M%S}_0123abcd"
+    others = {young, "deskhand_eval_2020", "eval_20200101000000_0123abcd"}
+    admin = await open_connection(server_url)
+    try:
+        for name in (old, *others):
+            await create_database(admin, name)
+        async with open_scratch(settings, is_offline=True):
+            assert await list_databases(server_url) & {old, *others} == others
+    finally:
+        for name in (old, *others):
+            await drop_database(admin, name)
+        await admin.close()
+
+
 @pytest.mark.parametrize(
     ("words", "complaint"),
     [
@@ -123,6 +142,7 @@ async def test_every_ticket_begins_on_untouched_ground_with_the_plan_of_its_cust
         (["{file}", "--group", "D"], "there is no ticket of group D"),
         (["{file}", "--runs", "0"], "--runs must be 1 or more"),
         (["{file}", "--compare", "{file}"], "is not a result of eval"),
+        (["{file}", "--out", "{file}/below.json"], "no result can be written there"),
     ],
 )
 async def test_wrong_use_is_told_before_anything_is_done(
