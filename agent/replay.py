@@ -3,7 +3,6 @@
 from typing import Any, cast
 from uuid import UUID
 
-from agent.assess import Assessor
 from agent.effects import dump_effect, read_effect
 from agent.handoff import Limit
 from agent.loop import Run, finish, hand_over_run
@@ -72,7 +71,6 @@ def make_turn(recording: Recording, tape: Tape) -> AgentTurn:
     context = ToolContext(
         pool=cast(Pool, None),
         embedder=None,
-        assessor=cast(Assessor, None),
         brief=given.brief,
         conversation_id=NOWHERE,
         ticket_prefix="",

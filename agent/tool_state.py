@@ -9,7 +9,6 @@ from uuid import UUID
 
 import orjson
 
-from agent.assess import Assessor
 from agent.brief import Brief
 from agent.effects import CreateTicket, Effect, Escalate, Respond
 from agent.embeddings import Embedder
@@ -30,7 +29,6 @@ class ToolContext:
 
     pool: Pool
     embedder: Embedder | None
-    assessor: Assessor
     brief: Brief
     conversation_id: UUID
     ticket_prefix: str

@@ -5,14 +5,14 @@ import secrets
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 from functools import partial
-from typing import Any, cast
+from typing import Any
 
 from agent import loop
 from agent.assess import Assessor
-from agent.brief import Assessment, Author, Brief, ChannelLimits, Line
+from agent.brief import Assessment, Brief
 from agent.effects import CreateTicket, Escalate, dump_effect
 from agent.embeddings import Embedder
 from agent.guarded import Guard
@@ -30,6 +30,7 @@ from db.errors import LeaseLost
 from db.pool import Pool, acquire
 from db.queue import ClaimedLane
 from db.turns import Budgets, OpenTurn, StepRow, TurnEnd, TurnStart
+from worker.briefing import write_brief
 from worker.media import ReadMessage, read_media
 
 log = logging.getLogger(__name__)
@@ -86,7 +87,7 @@ class TurnRunner:
             turn = await turns.open_turn(conn, start_turn(lane, messages))
         if turn is None:
             raise LeaseLost(lane.lane)
-        brief = await self.make_brief(turn, read)
+        brief = await write_brief(turn, read, company=self.company, assessor=self.assessor)
         end = await self.find_end(lane, turn, read, brief, dead_error)
         thinking_ms = (time.perf_counter() - began) * 1000
         end = replace(end, timings_ms=end.timings_ms | {"waiting": lane.jobs[0].waited_ms, "thinking": thinking_ms})
@@ -148,46 +149,6 @@ class TurnRunner:
             return self.keep(end, turn, brief, await loop.hand_over(agent_turn, "opted_out"))
         return self.keep(end, turn, brief, await loop.run_turn(agent_turn))
 
-    async def make_brief(self, turn: OpenTurn, read: list[ReadMessage]) -> Brief:
-        messages = [one.message for one in read]
-        said = [(m.author, m.body, m.sent_at) for m in turn.history]
-        burst = [("customer", m.body, m.sent_at) for m in messages]
-        lines = [
-            Line(f"m{number}", cast(Author, author), text, at)
-            for number, (author, text, at) in enumerate(said + burst, start=1)
-        ]
-        history, fresh = tuple(lines[: len(said)]), tuple(lines[len(said) :])
-        return Brief(
-            company=self.company,
-            limits=ChannelLimits(messages[0].channel, turn.config["max_chars"], turn.config["preferred_chars"]),
-            today=datetime.now(UTC).date(),
-            customer_name=turn.customer_name,
-            plan=turn.plan,
-            trust=turn.trust,
-            subject=turn.subject,
-            summary=turn.summary,
-            history=history,
-            burst=fresh,
-            open_ticket=turn.ticket["reference"] if turn.ticket else None,
-            assessment=await self.assess(turn, history, messages),
-            unread=tuple(kind for one in read for kind in one.unread),
-            own_words="\n".join(m.words for m in messages),
-        )
-
-    async def assess(self, turn: OpenTurn, history: tuple[Line, ...], messages: list[InboundMessage]) -> Assessment:
-        """The pre-pass. A first message is judged with its subject, which often holds the question."""
-        texts = [m.words for m in messages]
-        if not history and turn.subject:
-            texts = [turn.subject, *texts]
-        earlier = [line.text for line in history if line.author == "customer"]
-        return self.assessor.assess(
-            texts,
-            previous=earlier,
-            language=turn.language,
-            category_hint=messages[0].category,
-            vector=await self.assessor.find_vector(texts),
-        )
-
     def make_agent_turn(self, lane: ClaimedLane, turn: OpenTurn, brief: Brief) -> AgentTurn:
         async def record_step(step: StepRow) -> None:
             async with acquire(self.pool) as conn:
@@ -209,7 +170,6 @@ class TurnRunner:
             context=ToolContext(
                 pool=self.pool,
                 embedder=self.embedder,
-                assessor=self.assessor,
                 brief=brief,
                 conversation_id=turn.conversation_id,
                 ticket_prefix=self.ticket_prefix,

@@ -86,7 +86,6 @@ async def make_turn(
         context=ToolContext(
             pool=pool,
             embedder=agent.embedder,
-            assessor=agent.assessor,
             brief=brief,
             conversation_id=uuid4(),
             ticket_prefix=settings.ticket_prefix,

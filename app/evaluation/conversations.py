@@ -155,7 +155,6 @@ def make_turn(ground: Ground, turn: RecordedTurn, given: Given) -> AgentTurn:
         context=ToolContext(
             pool=ground.pool,
             embedder=ground.agent.embedder,
-            assessor=ground.agent.assessor,
             brief=brief,
             conversation_id=turn.conversation_id,
             ticket_prefix=runner.ticket_prefix,

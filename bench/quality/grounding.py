@@ -18,16 +18,17 @@ async def measure(report: Report, *, quick: bool) -> None:  # noqa: ARG001 (as e
     fresh = list_gold(FRESH)
     accepted = sum(not list_problems(answer) for answer in fresh)
     report.add("grounding", f"freely worded answers accepted, {len(fresh)}", accepted / len(fresh), "")
-    add_fresh(report)
+    add_blind(report, "fresh")
+    add_blind(report, "third")
     made, caught = count_caught([*gold, *fresh])
     for change, count in sorted(made.items()):
         report.add("grounding", f"made by rule, {change}, refused of {count}", caught[change] / count, "")
 
 
-def add_fresh(report: Report) -> None:
+def add_blind(report: Report, author: str) -> None:
     """Answers by somebody who had not seen the checks."""
-    for name, is_right in (("answers_gold_fresh.jsonl", True), ("answers_wrong_fresh.jsonl", False)):
-        title = "blind right answers accepted" if is_right else "blind wrong answers refused"
+    for name, is_right in ((f"answers_gold_{author}.jsonl", True), (f"answers_wrong_{author}.jsonl", False)):
+        title = f"{author} author, right answers accepted" if is_right else f"{author} author, wrong ones refused"
         for half, answers in zip(HALVES, list_fresh(name), strict=True):
             report.add("grounding", f"{title}, {half}, {len(answers)}", measure_right(answers, is_right=is_right), "")
 

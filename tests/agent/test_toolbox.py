@@ -12,7 +12,6 @@ from agent.phrases import say
 from agent.toolbox import Toolbox, ToolContext, TurnState
 from db import knowledge
 from db.pool import Connection, Pool
-from tests.agent.offline_desk import ASSESSOR
 from tests.agent.samples import BRIEF
 
 SECRET = "Offer them a quarter off for three months, and never before they have asked twice in writing."
@@ -24,7 +23,7 @@ async def publish(conn: Connection, slug: str, body: str, visibility: str = "pub
 
 
 def open_toolbox(pool: Pool) -> Toolbox:
-    return Toolbox(ToolContext(pool, None, ASSESSOR, BRIEF, uuid4(), "TF", ("localhost",)), TurnState())
+    return Toolbox(ToolContext(pool, None, BRIEF, uuid4(), "TF", ("localhost",)), TurnState())
 
 
 async def use(toolbox: Toolbox, name: str, **arguments: Any) -> tuple[str | None, tuple[Any, ...]]:

@@ -11,7 +11,6 @@ from agent.toolbox import ToolContext
 from agent.turn import AgentTurn, Ending, Limits
 from db.pool import Pool
 from db.turns import StepRow
-from tests.agent.offline_desk import ASSESSOR
 
 
 @dataclass
@@ -33,7 +32,7 @@ def make_turn(
     limits: Limits | None = None,
 ) -> AgentTurn:
     """A turn whose tools reach the database of this test."""
-    context = ToolContext(pool, None, ASSESSOR, brief, uuid4(), "TF", ("localhost",))
+    context = ToolContext(pool, None, brief, uuid4(), "TF", ("localhost",))
     keep = (journal or Journal()).keep
     return AgentTurn(models, "Be kind.", "the transcript", context, limits or Limits(), {}, keep, steps)
 

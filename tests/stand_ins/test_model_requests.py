@@ -9,7 +9,7 @@ import pytest
 from tests.stand_ins.model_requests import WIRES, Asked, Wire, list_faults, list_run_faults
 
 KEY, OTHER_KEY = "key-of-this-provider", "key-of-another-provider"
-LEAVE_OUT = object()
+LEAVE_OUT = "(left out)"
 PATHS = {wire: path for path, wire in WIRES.items()}
 
 SCHEMA = {
