@@ -164,7 +164,9 @@ class Run:
         costs = [cost_usd(model, one, self.turn.prices) for one in used]
         for one, usd in zip(used, costs, strict=True):
             self.spent.add(one, usd)
-        known = [usd for usd in costs if usd is not None]
+        known = [usd for usd in (*costs, self.chain.lost or None) if usd is not None]
+        if self.chain.lost:
+            self.spent.add(None, self.chain.lost)
         return dump_usage(used), sum(known, Decimal(0)) if known else None
 
     async def journal(self, row: StepRow) -> None:

@@ -9,7 +9,7 @@ from agent.models.base import ModelFailure
 LONGEST_WAIT = timedelta(seconds=3)
 """A provider that wants more is not waited for: the next one is asked, or the turn is put back."""
 ENOUGH = timedelta(seconds=4)
-"""With less time than this left, a second try would only take it from whoever comes next."""
+"""A second try needs so much time, and leaves as much to whoever comes next."""
 NOTES = {
     "malformed": "(Your last reply could not be read. End this turn with exactly one tool call.)",
     "truncated": "(Your last reply was too long and was cut off. Answer again, in fewer words.)",
@@ -27,10 +27,14 @@ class SecondTry:
     """With less of what came before."""
 
 
-def plan_second_try(failure: ModelFailure, left: timedelta) -> SecondTry | None:
-    """How to ask again after this failure with so much time left in the turn; None where it makes no sense."""
+def plan_second_try(failure: ModelFailure, left: timedelta, attempt: timedelta) -> SecondTry | None:
+    """How to ask again after this failure; None where it makes no sense, or takes the time from whoever comes next.
+
+    left: of the turn, for this model. attempt: how long one try may take.
+    """
     second = choose_second_try(failure)
-    return second if second is not None and second.pause + ENOUGH <= left else None
+    needed = attempt if failure.code == "timeout" else timedelta(0)  # what hung once may hang again
+    return second if second is not None and second.pause + needed + 2 * ENOUGH <= left else None
 
 
 def choose_second_try(failure: ModelFailure) -> SecondTry | None:

@@ -76,9 +76,10 @@ def open_models(settings: Settings, pool: Pool) -> tuple[Model, ...]:
 
 
 def read_prices(settings: Settings) -> Prices:
-    """What the models of these settings cost, as far as they say it."""
-    given = {settings.openai_model: settings.openai_price, settings.fallback_model: settings.fallback_price}
-    return {model: read_price(price) for model, price in given.items() if model and price}
+    """What the models of these settings cost, as far as they say it; of one model at two providers the dearer price."""
+    given = ((settings.openai_model, settings.openai_price), (settings.fallback_model, settings.fallback_price))
+    known = [(model, read_price(price)) for model, price in given if model and price]
+    return dict(sorted(known, key=lambda pair: pair[1].output))
 
 
 def read_budgets(settings: Settings) -> Budgets:

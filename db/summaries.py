@@ -97,8 +97,8 @@ async def settle_cost(conn: Connection, conversation_id: UUID, *, reserved: Deci
     """Count what a summary cost, and give the budgets back what it did not cost of the sum set aside."""
     await conn.execute(
         """
-        with counted as (update conversations set summary_usd = summary_usd + $3 where id = $1)
-        select add_spend($1, $3 - $2)
+        with counted as (update conversations set summary_usd = summary_usd + $3 where id = $1 returning id)
+        select add_spend(id, $3 - $2) from counted  -- the conversation is locked before the budgets, as by a turn
         """,
         conversation_id,
         reserved,

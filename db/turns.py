@@ -156,11 +156,17 @@ class Budgets:
     customer: Decimal
 
 
-async def reserve_spend(conn: Connection, conversation_id: UUID, usd: Decimal, budgets: Budgets) -> str | None:
-    """Set money aside in all budgets, or in none: then the name of one that has no room. Negative: given back."""
+async def reserve_spend(
+    conn: Connection, conversation_id: UUID, usd: Decimal, budgets: Budgets, *, turn_id: UUID | None = None
+) -> str | None:
+    """Set money aside in all budgets, or in none: then the name of one that has no room. Negative: given back.
+
+    turn_id: whoever takes this turn over gives back what was not settled; None: it belongs to no turn.
+    """
     exhausted: str | None = await conn.fetchval(
-        "select reserve_spend($1, $2, $3, $4, $5)",
+        "select reserve_spend($1, $2, $3, $4, $5, $6)",
         conversation_id,
+        turn_id,
         usd,
         budgets.day,
         budgets.conversation,

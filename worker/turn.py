@@ -157,7 +157,7 @@ class TurnRunner:
 
         async def reserve(usd: Decimal) -> str | None:
             async with acquire(self.pool) as conn:
-                return await turns.reserve_spend(conn, turn.conversation_id, usd, self.budgets)
+                return await turns.reserve_spend(conn, turn.conversation_id, usd, self.budgets, turn_id=turn.turn_id)
 
         limits, nonce = self.limits, secrets.token_hex(4)
         if brief.limits.channel == "gmail":

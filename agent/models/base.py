@@ -104,13 +104,16 @@ class ModelReply:
 
 class ModelFailure(DeskError):
     """The model gave no usable answer. `code` is one word for the ledger: timeout, rate_limited, unavailable,
-    unauthorised, quota, context_too_long, refused, truncated, malformed, altered_placeholder.
+    unauthorised, quota, context_too_long, refused, truncated, malformed; of our own: altered_placeholder, left_alone
+    (it failed too often), crowded and no_time (there was no place or no time for it), budget_ and which one.
     `retry_after` is the provider's own wish, None when it had none."""
 
     def __init__(self, code: str, message: str, *, retry_after: timedelta | None = None) -> None:
         super().__init__(message)
         self.code = code
         self.retry_after = retry_after
+        self.blames_request = False
+        """Whether the provider finds fault with what it was sent, which says nothing of how it is."""
         self.usage: Usage | None = None
         """What an answer cost that could not be used."""
 

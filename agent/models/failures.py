@@ -79,7 +79,9 @@ class ProviderError:
 def to_failure(error: ProviderError) -> ModelFailure:
     """The failure a provider's answer amounts to, with the wait it asked for."""
     code = name_failure(error)
-    return ModelFailure(code, describe_refusal(error), retry_after=find_retry_after(error))
+    failure = ModelFailure(code, describe_refusal(error), retry_after=find_retry_after(error))
+    failure.blames_request = code == "malformed" and 400 <= error.status < 500
+    return failure
 
 
 def describe_refusal(error: ProviderError) -> str:

@@ -34,6 +34,11 @@ OPTIONAL_FEATURES = {
     "include": re.compile(r"\binclude\b|encrypted[_ ]content", re.IGNORECASE),
 }
 
+TOO_MUCH = re.compile(
+    r"less than|at most|greater|exceed|too (?:large|high|many)|<=|between|maximum value", re.IGNORECASE
+)
+"""A complaint about how high a limit is, not about the limit: without any, nothing would bound what an answer costs."""
+
 
 class FeatureRefused(ModelFailure):
     """The server does not know an optional feature of the request, which is remembered by now."""
@@ -69,8 +74,8 @@ class OpenAIModel:
 
     @property
     def provider(self) -> str:
-        """Host and model: what a breaker is for, and where reasoning can be read again."""
-        return f"{self.client.base_url.host}/{self.model}"
+        """Address and model: what a breaker is for, and where reasoning can be read again."""
+        return f"{self.client.base_url.netloc.decode()}/{self.model}"
 
     @property
     def options(self) -> WireOptions:
@@ -140,7 +145,9 @@ def find_refused_feature(error: ProviderError, body: Mapping[str, Any]) -> str |
     sent = {name: OPTIONAL_FEATURES[name] for name in OPTIONAL_FEATURES if name in body or is_strict(name, body)}
     words = error.message if error.param in ("", "tools") else error.param
     found = {name: match.start() for name, pattern in sent.items() if (match := pattern.search(words))}
-    return min(found, key=found.__getitem__, default=None)
+    feature = min(found, key=found.__getitem__, default=None)
+    is_too_much = feature is not None and feature.startswith("max_") and TOO_MUCH.search(error.message)
+    return None if is_too_much else feature
 
 
 def is_strict(name: str, body: Mapping[str, Any]) -> bool:

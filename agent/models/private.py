@@ -33,7 +33,9 @@ class PrivateModel:
         try:
             shown = tuple(change_texts(item, placeholders.show) for item in reply.items)
         except AlteredPlaceholder as error:
-            raise ModelFailure("altered_placeholder", str(error)) from error
+            failure = ModelFailure("altered_placeholder", str(error))
+            failure.usage = reply.usage
+            raise failure from error
         return replace(reply, items=shown)
 
 

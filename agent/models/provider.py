@@ -29,7 +29,8 @@ BUSY = timedelta(seconds=5)
 PROBE = timedelta(seconds=30)
 """How long one worker may try a provider that was left alone before the next may."""
 GROW_SECONDS = 20.0
-SHORTEST = timedelta(milliseconds=100)
+SHORTEST = timedelta(seconds=3)
+"""With less of its time left after a wait, a call is not made: that it takes longer is not the provider's fault."""
 
 
 class Gate:
@@ -61,7 +62,10 @@ class Gate:
         except TimeoutError as error:
             raise ModelFailure("crowded", f"no place was free within {patience}") from error
         try:
-            yield max(SHORTEST, patience - timedelta(seconds=time.monotonic() - began))
+            left = patience - timedelta(seconds=time.monotonic() - began)
+            if left < min(SHORTEST, patience / 2):
+                raise ModelFailure("crowded", "a place was free too late")
+            yield left
         finally:
             self.leave()
 
@@ -74,17 +78,19 @@ class Gate:
         try:
             await turn
         except asyncio.CancelledError:
-            if turn in self.waiting:
-                self.waiting.remove(turn)
-            else:
+            if turn.done() and not turn.cancelled():
                 self.leave()  # the place was given to us just as we left
+            elif turn in self.waiting:
+                self.waiting.remove(turn)
             raise
 
     def leave(self) -> None:
         self.inside -= 1
         while self.waiting and self.inside < self.width:
-            self.inside += 1
-            self.waiting.popleft().set_result(None)
+            turn = self.waiting.popleft()
+            if not turn.done():  # else whoever waited there has just left
+                self.inside += 1
+                turn.set_result(None)
 
 
 class Board:
@@ -93,15 +99,20 @@ class Board:
     def __init__(self, pool: Pool, worker: str) -> None:
         self.pool, self.worker = pool, worker
         self.known: Mapping[str, ProviderHealth] = {}
-        self.read_at = -FRESH_SECONDS
+        self.read_at = self.asked_at = -FRESH_SECONDS
 
     async def look(self, provider: str) -> ProviderHealth | None:
         """None where it never failed."""
-        if time.monotonic() - self.read_at >= FRESH_SECONDS:
-            self.read_at = time.monotonic()  # first, so that the others of this moment do not ask too
+        if time.monotonic() - self.asked_at >= FRESH_SECONDS:
+            self.asked_at = time.monotonic()  # first, so that the others of this moment do not ask too
             async with acquire(self.pool) as conn:
                 self.known = await providers.list_health(conn)
+            self.read_at = time.monotonic()
         return self.known.get(provider)
+
+    def forget(self) -> None:
+        """Ask anew the next time."""
+        self.asked_at = -FRESH_SECONDS
 
     async def admit(self, provider: str) -> ProviderHealth | None:
         """What is known of it. Raises ModelFailure while it wants to be waited for, or is left alone."""
@@ -119,7 +130,7 @@ class Board:
     async def win_probe(self, provider: str) -> bool:
         async with acquire(self.pool) as conn:
             won = await providers.win_probe(conn, provider, worker=self.worker, for_at_most=PROBE)
-        self.read_at = -FRESH_SECONDS
+        self.forget()
         return won
 
     async def note_failure(self, provider: str, failure: ModelFailure) -> None:
@@ -128,14 +139,14 @@ class Board:
         wait = failure.retry_after if failure.code in ("rate_limited", "unavailable") else None
         if failure.code == "rate_limited":
             wait = wait or BUSY
-        elif not is_final and failure.code not in BROKEN:
+        elif not is_final and (failure.code not in BROKEN or failure.blames_request):
             await self.note_answer(provider)
             return
         async with acquire(self.pool) as conn:
             state = await providers.note_failure(
                 conn, provider, failure.code, wait=wait, is_final=is_final, patience=PATIENCE
             )
-        self.read_at = -FRESH_SECONDS
+        self.forget()
         log.warning("provider failed", extra={"provider": provider, "failure": failure.code, "state": state})
 
     async def note_answer(self, provider: str) -> None:
@@ -144,14 +155,14 @@ class Board:
         if health is not None and (health.state != "closed" or health.failures > 0):
             async with acquire(self.pool) as conn:
                 await providers.note_answer(conn, provider)
-            self.read_at = -FRESH_SECONDS
+            self.forget()
             log.info("provider answers again", extra={"provider": provider})
 
     async def note_features(self, provider: str, features: frozenset[str]) -> None:
         for feature in features:
             async with acquire(self.pool) as conn:
                 await providers.note_refused_feature(conn, provider, feature)
-            self.read_at = -FRESH_SECONDS
+            self.forget()
 
 
 class Provider:
@@ -167,10 +178,10 @@ class Provider:
 
     async def reply(self, request: Prompt) -> ModelReply:
         """Answer one step within `request.timeout`, the wait for a place included. Raises ModelFailure."""
-        health = await self.board.admit(self.model.provider)
-        if health is not None:
-            self.model.dropped |= health.caps
         async with self.gate.hold(request.timeout) as left:
+            health = await self.board.admit(self.model.provider)
+            if health is not None:
+                self.model.dropped |= health.caps
             return await self.ask(replace(request, timeout=left))
 
     async def ask(self, request: Prompt) -> ModelReply:

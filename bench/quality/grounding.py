@@ -5,7 +5,8 @@ from tests.agent.answers import Answer, list_fresh, list_gold, list_problems, li
 from tests.agent.test_grounding_answers import count_caught
 
 FRESH = "answers_gold_held_out.jsonl"
-HALVES = ("first half: mended against", "second half: unseen")
+AUTHORS = {"fresh": "second half: seen once", "third": "second half: unseen"}
+"""Authors who had not seen the checks, and what became of the half of their answers that was held back."""
 
 
 async def measure(report: Report, *, quick: bool) -> None:  # noqa: ARG001 (as every part is called)
@@ -18,18 +19,18 @@ async def measure(report: Report, *, quick: bool) -> None:  # noqa: ARG001 (as e
     fresh = list_gold(FRESH)
     accepted = sum(not list_problems(answer) for answer in fresh)
     report.add("grounding", f"freely worded answers accepted, {len(fresh)}", accepted / len(fresh), "")
-    add_blind(report, "fresh")
-    add_blind(report, "third")
+    for author, held_back in AUTHORS.items():
+        add_blind(report, author, held_back)
     made, caught = count_caught([*gold, *fresh])
     for change, count in sorted(made.items()):
         report.add("grounding", f"made by rule, {change}, refused of {count}", caught[change] / count, "")
 
 
-def add_blind(report: Report, author: str) -> None:
-    """Answers by somebody who had not seen the checks."""
+def add_blind(report: Report, author: str, held_back: str) -> None:
+    """The answers of one author, by halves."""
     for name, is_right in ((f"answers_gold_{author}.jsonl", True), (f"answers_wrong_{author}.jsonl", False)):
         title = f"{author} author, right answers accepted" if is_right else f"{author} author, wrong ones refused"
-        for half, answers in zip(HALVES, list_fresh(name), strict=True):
+        for half, answers in zip(("first half: mended against", held_back), list_fresh(name), strict=True):
             report.add("grounding", f"{title}, {half}, {len(answers)}", measure_right(answers, is_right=is_right), "")
 
 

@@ -55,19 +55,31 @@ create or replace function add_spend(in_conversation uuid, usd numeric) returns 
 $$;
 comment on function add_spend(uuid, numeric) is 'Counts money against the budgets of the day, the conversation and the customer; a negative sum is given back.';
 
-create or replace function reserve_spend(in_conversation uuid, usd numeric, day_limit numeric, conversation_limit numeric, customer_limit numeric)
+create or replace function reserve_spend(in_conversation uuid, in_turn uuid, usd numeric, day_limit numeric, conversation_limit numeric, customer_limit numeric)
 returns text language plpgsql as $$
-declare today text := 'spend:' || to_char(now() at time zone 'UTC', 'YYYY-MM-DD'); who uuid; exhausted text;
+declare today text := 'spend:' || to_char(now() at time zone 'UTC', 'YYYY-MM-DD'); who uuid; lacking text;
 begin
+  -- the turn before the budgets, as its commit locks them; all budgets in the order of their keys, wherever they are locked
+  perform from turns where id = in_turn for update;
   select customer_id into who from conversations where id = in_conversation;
   insert into quotas (key, level, is_won, ceiling)
   select b.key, 0, true, b.ceiling from list_budgets(today, in_conversation, who, day_limit, conversation_limit, customer_limit) b order by b.key
-  on conflict (key) do update set ceiling = excluded.ceiling;  -- locks the rows, everywhere in the order of their keys
-  select b.name into exhausted from list_budgets(today, in_conversation, who, day_limit, conversation_limit, customer_limit) b
+  on conflict (key) do update set ceiling = excluded.ceiling;
+  select b.name into lacking from list_budgets(today, in_conversation, who, day_limit, conversation_limit, customer_limit) b
     join quotas q using (key) where usd > 0 and q.level + usd > b.ceiling order by b.key limit 1;
-  update quotas q set level = case when exhausted is null then greatest(q.level + usd, 0) else q.level end, is_won = exhausted is null,
-         updated_at = clock_timestamp()
+  update quotas q set level = case when lacking is null then greatest(q.level + usd, 0) else q.level end, is_won = lacking is null,
+         refused_at = case when b.name = lacking then clock_timestamp() else q.refused_at end, updated_at = clock_timestamp()
     from list_budgets(today, in_conversation, who, day_limit, conversation_limit, customer_limit) b where q.key = b.key;
-  return exhausted;
+  if lacking is null then
+    update turns set reserved_usd = greatest(reserved_usd + usd, 0) where id = in_turn;
+  end if;
+  return lacking;
 end $$;
-comment on function reserve_spend(uuid, numeric, numeric, numeric, numeric) is 'Sets US dollars aside in the budgets of the day, the conversation and the customer, in all or in none: the name of one that has no room, null when it is done. A negative sum is given back.';
+comment on function reserve_spend(uuid, uuid, numeric, numeric, numeric, numeric) is 'Sets US dollars aside in the budgets of the day, the conversation and the customer, in all or in none, for a turn if one is named: the name of a budget that has no room, null when it is done. A negative sum is given back.';
+
+create or replace function return_reserve(in_turn uuid) returns void language sql as $$
+  with held as (select conversation_id, reserved_usd from turns where id = in_turn and reserved_usd > 0 for update),
+       freed as (update turns t set reserved_usd = 0 from held where t.id = in_turn)
+  select add_spend(conversation_id, -reserved_usd) from held
+$$;
+comment on function return_reserve(uuid) is 'Gives back what a turn set aside for steps that nobody will write: its worker died, or lost its lane. What such a call may have cost is not counted.';

@@ -50,6 +50,7 @@ begin
     update conversations set plan = (select plan from customers where id = talk.customer_id) where id = talk.id returning plan into talk.plan;
   end if;
 
+  perform return_reserve(r.id) from turns r where r.lane = t->>'lane' and r.state = 'running';
   update turns set token = (t->>'token')::bigint, attempts = attempts + 1, prompt_version = t->>'prompt_version'
    where lane = t->>'lane' and state = 'running' and newest = (t->>'newest')::bigint and epoch = talk.epoch
   returning * into running;
@@ -87,10 +88,11 @@ create or replace function write_step(in_turn uuid, s jsonb) returns void langua
     insert into turn_steps (turn_id, step, model, items, results, effects, passages, usage, cost_usd, latency_ms, request_id, error, reserved_usd)
     values (in_turn, (s->>'step')::smallint, s->>'model', s->'items', s->'results', s->'effects', s->'passages', nullif(s->'usage', 'null'),
             (s->>'cost_usd')::numeric, (s->>'latency_ms')::real, s->>'request_id', s->>'error', (s->>'reserved_usd')::numeric)
-    on conflict (turn_id, step) do nothing returning cost_usd, reserved_usd, error)
-  -- an answer nobody counted, or that nobody waited for, may have cost all that was set aside for it
-  select add_spend(t.conversation_id, coalesce(w.cost_usd, case when w.error is null or w.error = 'timeout' then w.reserved_usd end, 0)
-                                      - coalesce(w.reserved_usd, 0))
+    on conflict (turn_id, step) do nothing returning cost_usd, reserved_usd, error),
+  settled as (
+    update turns t set reserved_usd = greatest(t.reserved_usd - w.reserved_usd, 0) from written w where t.id = in_turn and w.reserved_usd is not null)
+  -- an answer nobody counted may have cost all that was set aside for it
+  select add_spend(t.conversation_id, coalesce(w.cost_usd, case when w.error is null then w.reserved_usd end, 0) - coalesce(w.reserved_usd, 0))
     from written w join turns t on t.id = in_turn where w.cost_usd is not null or w.reserved_usd is not null
 $$;
 comment on function write_step(uuid, jsonb) is 'Adds a step to the journal of a turn and counts what it cost, less what was set aside for it; the caller holds the fence.';
@@ -241,6 +243,7 @@ begin
          case when reply is null or is_delivered then extract(epoch from now_at - coalesce(first_at, now_at)) * 1000 end,
          (t->>'input_tokens')::int, (t->>'output_tokens')::int, (t->>'cost_usd')::numeric, talk.sentiment,
          (t->>'sentiment')::real, t->>'outcome' = 'escalated', t->>'outcome', talk.is_test);
+  perform return_reserve(this.id);
   perform queue_summary(talk.id);
   return 'done';
 end $$;

@@ -1,6 +1,6 @@
 -- What people read. Dropped first, because a view cannot change its columns in place.
 
-drop view if exists mail_log, alarms, waiting_customers, turn_explained, queue_overview, channel_metrics, ticket_costs, channel_costs;
+drop view if exists mail_log, alarms, waiting_customers, turn_explained, queue_overview, channel_metrics, channel_costs, ticket_costs, turn_costs;
 
 create view waiting_customers as
 -- a conversation whose customer waits
@@ -92,22 +92,31 @@ select t.id as turn_id, t.conversation_id, k.reference, t.started_at, t.state, t
  order by t.started_at, t.id, s.step;
 comment on view turn_explained is 'Why did it say that: one row per step of every turn, what the model did, what it was told, what it found, which check refused it (the next step is the repair), what it cost. Model policy: a step of our own rules. step_error: why a model gave no answer; the next step is another model''s.';
 
+create view turn_costs as
+select t.id as turn_id, t.conversation_id, t.started_at, t.finished_at, sum(s.cost_usd) as cost_usd,
+       sum((s.usage->>'input_tokens')::int) as input_tokens, sum((s.usage->>'output_tokens')::int) as output_tokens,
+       coalesce(bool_or(s.cost_usd is null and s.usage is not null and (s.usage->>'input_tokens')::int > 0), false) as is_part_unknown
+  from turns t join conversations c on c.id = t.conversation_id and not c.is_test
+  left join turn_steps s on s.turn_id = t.id group by t.id;
+comment on view turn_costs is 'What each turn has cost in models, by its steps, also one of which nothing was sent. is_part_unknown: a model was asked whose price is not known, and cost_usd leaves it out.';
+
 create view ticket_costs as
-select k.reference, c.channel, k.status, k.escalation_reason, k.created_at, count(t.id) as turns, sum(t.input_tokens) as input_tokens,
-       sum(t.output_tokens) as output_tokens, sum(t.cost_usd) as cost_usd, count(t.id) filter (where t.cost_usd is null) as turns_of_unknown_cost
+select k.reference, c.channel, k.status, k.escalation_reason, k.created_at, count(t.turn_id) as turns, sum(t.input_tokens) as input_tokens,
+       sum(t.output_tokens) as output_tokens, sum(t.cost_usd) as cost_usd, count(t.turn_id) filter (where t.is_part_unknown) as turns_of_unknown_cost
   from tickets k join conversations c on c.id = k.conversation_id and not c.is_test
-  left join turns t on t.conversation_id = k.conversation_id and t.finished_at >= k.created_at
+  left join turn_costs t on t.conversation_id = k.conversation_id and t.finished_at >= k.created_at
        and not exists (select from tickets next where next.conversation_id = k.conversation_id and next.created_at > k.created_at
                                                 and next.created_at <= t.finished_at)
  group by k.id, c.channel;
-comment on view ticket_costs is 'What each ticket has cost in models: a turn belongs to the newest ticket of its conversation that there was at its end. cost_usd leaves out turns whose price is not known, which are counted beside it.';
+comment on view ticket_costs is 'What each ticket has cost in models: a turn belongs to the newest ticket of its conversation that there was at its end. Turns of conversations without a ticket are in channel_costs alone.';
 
 create view channel_costs as
-select channel, date_trunc('day', created_at) as day, count(*) as tickets, count(*) filter (where status = 'resolved') as resolved, sum(turns) as turns,
-       sum(cost_usd) as cost_usd, sum(cost_usd) / nullif(sum(turns), 0) as cost_per_turn, sum(cost_usd) / count(*) as cost_per_ticket,
-       sum(cost_usd) / nullif(count(*) filter (where status = 'resolved'), 0) as cost_per_resolution
-  from ticket_costs group by 1, 2 order by 2 desc, 1;
-comment on view channel_costs is 'What models cost, by channel and day of the ticket: in all, per turn, per ticket, and per ticket that was resolved; null where nothing is known.';
+select c.channel, date_trunc('day', t.started_at) as day, count(*) as turns, count(distinct c.id) as conversations,
+       count(distinct c.id) filter (where c.status = 'resolved') as resolved, sum(t.cost_usd) as cost_usd, sum(t.cost_usd) / count(*) as cost_per_turn,
+       sum(t.cost_usd) / count(distinct c.id) as cost_per_conversation,
+       sum(t.cost_usd) / nullif(count(distinct c.id) filter (where c.status = 'resolved'), 0) as cost_per_resolution
+  from turn_costs t join conversations c on c.id = t.conversation_id group by 1, 2 order by 2 desc, 1;
+comment on view channel_costs is 'What turns cost in models, by channel and day: in all, per turn, per conversation, and per conversation that is resolved by now; null where nothing is known. Summaries are not in it: conversations.summary_usd.';
 
 create view queue_overview as
 select q.kind, l.priority, count(*) as waiting, count(*) filter (where l.lease_until > now()) as in_hand,
@@ -318,9 +327,9 @@ with sessions as (
          format('%s is left alone until %s (%s).', p.provider, date_trunc('second', p.opened_until), p.last_error),
          case when p.last_error in ('quota', 'unauthorised') then 'Its key, model name or account is refused: mend that at the provider or in the settings. The next model of the chain answers meanwhile.'
               else 'It is tried again by itself, and the next model of the chain answers meanwhile. If it lasts, see its status page.' end
-    from provider_health p where p.state = 'open'
+    from provider_health p where p.state = 'open' and p.opened_until > now() - interval '1 hour'  -- later: nobody asks it any more
   union all
-  select 'budget_used', 'day', 100 * q.level / q.ceiling, q.updated_at,
+  select 'budget_used', 'day', case when q.refused_at is null then least(100 * q.level / q.ceiling, 99) else 100 end, coalesce(q.refused_at, q.updated_at),
          format('Of today''s %s dollars for models %s are spent or set aside.', q.ceiling, round(q.level::numeric, 4)),
          'At 100 percent the offline model answers until midnight UTC: raise DAILY_BUDGET_USD if that is too soon; views channel_costs and turn_explained show what the money went to.'
     from quotas q where q.key = 'spend:' || to_char(now() at time zone 'UTC', 'YYYY-MM-DD') and q.ceiling > 0

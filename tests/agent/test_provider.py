@@ -103,7 +103,7 @@ async def test_each_failed_try_doubles_the_time_it_is_left_alone(pool: Pool, con
     for _ in range(7):
         pauses.append(await conn.fetchval("select extract(epoch from opened_until - updated_at) from provider_health"))
         await pass_time(conn)
-        provider.board.read_at -= 60
+        provider.board.forget()
         await fail(provider)
     assert [round(pause) for pause in pauses] == [15, 30, 60, 120, 240, 300, 300]
 
@@ -117,7 +117,7 @@ async def test_a_wait_that_it_asks_for_is_kept_by_all_and_passed_on(pool: Pool, 
     assert failure.retry_after is not None
     assert timedelta(seconds=20) < failure.retry_after <= timedelta(seconds=30)
     await pass_time(conn)
-    other.board.read_at -= 60
+    other.board.forget()
     await other.reply(ask())
 
 
@@ -133,6 +133,7 @@ async def test_a_rate_limit_without_a_time_is_given_some_seconds(pool: Pool, con
     [
         refuse(400, message="Too long", code="context_length_exceeded"),
         refuse(403, message="Your input was flagged"),
+        refuse(400, message="Failed to call a function", code="tool_use_failed"),
         httpx2.Response(200, json={"choices": [{"finish_reason": "length", "message": {"content": "cut"}}]}),
     ],
 )
@@ -177,8 +178,8 @@ async def test_no_more_calls_than_it_bears_are_made_at_once_and_they_are_let_in_
     await asyncio.sleep(0)
     await asyncio.sleep(0)
     assert entered == [0, 1]
-    calls[2].cancel()
     leave.set()
+    calls[2].cancel()  # in the very moment in which a place becomes free
     await asyncio.gather(*calls, return_exceptions=True)
     assert (entered, gate.inside) == ([0, 1, 3, 4], 0)
 

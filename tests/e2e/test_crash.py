@@ -49,7 +49,8 @@ async def test_worker_killed_in_the_middle_of_a_turn_leaves_exactly_one_answer(
             await until(lambda: is_empty(conn))
             await asyncio.sleep(1)
         assert replies == await list_replies(conn, reference) == [ANSWER]
-        assert await conn.fetchval("select array_agg(step order by step) from turn_steps") == [1, 2, 3]
+        steps = await conn.fetchval("select array_agg(step order by step) from turn_steps")
+        assert steps == [1, 2, 3, 4], "the search before the first call, and the script"
         assert len(model.asked) <= len(SCRIPT) + 1, "at most the call in flight is paid for twice"
 
 

@@ -1,12 +1,13 @@
 """Promises about the models of a turn: who is asked, who answers when one fails, and what the customer notices."""
 
+import asyncio
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from agent.models.base import Item, ModelFailure, ModelRequest, Text, ToolCall, ToolResult
+from agent.models.base import Item, ModelFailure, ModelReply, ModelRequest, Text, ToolCall, ToolResult
 from agent.models.offline import OfflineModel
 from agent.models.scripted import ScriptedModel
 from agent.turn import Limits
@@ -62,6 +63,27 @@ async def test_a_primary_that_dies_in_the_middle_is_taken_over_with_what_it_had_
     assert "20 projects" in reply
     assert await list_steps(conn) == [("primary", None), ("primary", "timeout"), ("second", None)]
     assert [type(item) for item in second.requests[0].items] == [Text, ToolCall, ToolResult]
+    assert await conn.fetchval("select degraded from messages where direction = 'outbound'")
+
+
+class HangingModel:
+    """Takes all the time it is given."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    async def reply(self, request: ModelRequest) -> ModelReply:
+        await asyncio.sleep(request.timeout.total_seconds())
+        raise ModelFailure("timeout", "no answer")
+
+
+async def test_however_many_models_hang_the_last_one_still_has_time_to_answer(pool: Pool, conn: Connection) -> None:
+    await import_files(pool, [SAMPLE_COMPANY])
+    reference = await submit(conn, QUESTION)
+    limits = Limits(turn=timedelta(seconds=10), attempt=timedelta(seconds=2))
+    runner = make_runner(pool, HangingModel("primary"), HangingModel("second"), OfflineModel(), limits=limits)
+    await runner.run(await claim_one(pool))
+    assert "20 projects" in (await list_replies(conn, reference))[0]
     assert await conn.fetchval("select degraded from messages where direction = 'outbound'")
 
 

@@ -1,6 +1,7 @@
 """Promises about limits: each ends at a person, and the customer is told."""
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -25,7 +26,7 @@ from tests.fakes import (
 
 THANKS = "Thank you for writing."
 DEAR = {"dear": Price(input=Decimal(1), output=Decimal(3))}
-QUICK = Limits(turn=timedelta(seconds=6))
+QUICK = Limits(turn=timedelta(seconds=20))
 """Too little time for a second try."""
 
 SEARCHES = [search_for(f"words {n}") for n in range(20)]
@@ -133,6 +134,28 @@ async def test_a_model_that_loops_never_costs_more_than_a_turn_may(pool: Pool, c
     )
 
 
+class CutOffModel(TalkativeModel):
+    """Never comes to an end: each answer is cut off, and paid for."""
+
+    async def reply(self, request: ModelRequest) -> ModelReply:
+        usage = (await super().reply(request)).usage
+        failure = ModelFailure("truncated", "too long")
+        failure.usage = usage
+        raise failure
+
+
+async def test_answers_that_are_cut_off_never_cost_more_than_a_turn_may_either(pool: Pool, conn: Connection) -> None:
+    await submit(conn, "Something about my boards")
+    limits = Limits(usd=Decimal("0.02"))
+    endless, free = CutOffModel(searches=0), ScriptedModel([reply_with(THANKS)])
+    await make_runner(pool, endless, free, limits=limits, prices=DEAR).run(await claim_one(pool))
+    spent = await conn.fetchval("select cost_usd from turns")
+    assert Decimal("0.01") < spent <= limits.usd
+    assert await conn.fetchval("select level from quotas where key like 'spend:____-__-__'") == pytest.approx(
+        float(spent)
+    )
+
+
 async def test_many_turns_at_once_do_not_spend_more_than_the_day_allows(pool: Pool, conn: Connection) -> None:
     for number in range(12):
         await submit(conn, "Something about my boards", email=f"ana{number}@example.com")
@@ -192,11 +215,13 @@ async def test_the_views_tell_what_a_turn_a_ticket_and_a_resolution_cost(pool: P
     for _ in references:
         await make_runner(pool, ScriptedModel([answer], name="dear"), prices=DEAR).run(await claim_one(pool))
     await write_again(conn, references[0], "And another thing?")
-    await make_runner(pool, ScriptedModel([reply_with(THANKS)])).run(await claim_one(pool))
+    unpriced = ModelReply("other", tuple(reply_with(THANKS)), usage=Usage(10, 10))
+    await make_runner(pool, ScriptedModel([unpriced])).run(await claim_one(pool))
     await conn.execute("update tickets set status = 'resolved' where reference = $1", references[0])
     costs = await conn.fetch("select turns, cost_usd, turns_of_unknown_cost from ticket_costs order by turns desc")
     assert [tuple(row) for row in costs] == [(2, Decimal("0.004"), 1), (1, Decimal("0.004"), 0)]
-    per = await conn.fetchrow("select cost_usd, cost_per_ticket, cost_per_resolution from channel_costs")
+    await conn.execute("update conversations set status = 'resolved' where thread_key = $1", references[0])
+    per = await conn.fetchrow("select cost_usd, cost_per_conversation, cost_per_resolution from channel_costs")
     assert per
     assert tuple(per) == (Decimal("0.008"), Decimal("0.004"), Decimal("0.008"))
     step = await conn.fetchrow("select * from turn_explained where model = 'dear' limit 1")
@@ -220,8 +245,29 @@ async def test_a_day_whose_money_is_nearly_spent_is_an_alarm(pool: Pool, conn: C
     await conn.execute("update quotas set level = ceiling * 0.9 where key like 'spend:____-__-__'")
     [alarm] = await conn.fetch("select needs_person, round(value) as percent from alarms where alarm = 'budget_used'")
     assert (alarm["needs_person"], alarm["percent"]) == (False, 90)
-    await conn.execute("update quotas set level = ceiling where key like 'spend:____-__-__'")
+    await submit(conn, "Hello there", email="ben@example.com")
+    runner = make_runner(pool, TalkativeModel(searches=0), ScriptedModel([reply_with(THANKS)]), prices=DEAR)
+    await replace(runner, budgets=replace(runner.budgets, day=Decimal("0.016"))).run(await claim_one(pool))
     assert await conn.fetchval("select needs_person from alarms where alarm = 'budget_used'")
+
+
+async def test_what_a_worker_set_aside_and_never_settled_is_given_back_by_whoever_takes_over(
+    pool: Pool, conn: Connection
+) -> None:
+    await submit(conn, "Hello there")
+
+    def die(_: ModelRequest) -> list[Item]:
+        raise ConnectionResetError
+
+    lane = await claim_one(pool, lease=timedelta(0))
+    with pytest.raises(ConnectionResetError):
+        await make_runner(pool, ScriptedModel([die], name="dear"), prices=DEAR).run(lane)
+    assert await conn.fetchval("select reserved_usd from turns") > 0
+    answer = ModelReply("dear", tuple(reply_with(THANKS)), usage=Usage(1000, 1000))
+    await make_runner(pool, ScriptedModel([answer], name="dear"), prices=DEAR).run(await claim_one(pool))
+    levels = await conn.fetch("select level from quotas where key like 'spend:%'")
+    assert [row["level"] for row in levels] == [pytest.approx(0.004)] * 3
+    assert await conn.fetchval("select reserved_usd from turns") == 0
 
 
 async def test_an_answer_that_was_cut_off_is_paid_for_and_counted(pool: Pool, conn: Connection) -> None:

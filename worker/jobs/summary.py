@@ -74,7 +74,8 @@ class Summarise(Upkeep):
         except ModelFailure as failure:
             log.info("no summary from the model", extra={"model": model.name, "failure": failure.code})
             # an answer that nobody waited for may have cost all of it
-            await self.settle(past, reserved, reserved if failure.code == "timeout" else Decimal(0))
+            cost = cost_usd(model.name, failure.usage, self.prices)
+            await self.settle(past, reserved, cost or (reserved if failure.code == "timeout" else Decimal(0)))
             return None
         usd = cost_usd(reply.model, reply.usage, self.prices)
         await self.settle(past, reserved, reserved if usd is None else usd)
