@@ -199,7 +199,7 @@ async def test_a_provider_that_repeats_the_customer_in_its_failures(
     model = PrivateModel(OpenAIModel(client, "gpt-test", "chat"), ALWAYS | CONTACTS)
     await submit(conn, MESSAGE, email=MAIL)
     runner = make_runner(pool, model, OfflineModel())
-    limits = replace(runner.limits, turn=timedelta(seconds=6))
+    limits = replace(runner.limits, turn=timedelta(seconds=13))
     await replace(runner, limits=limits).run(await claim_one(pool))
     written = heard()
     check(written, "turn ended")
