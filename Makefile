@@ -8,7 +8,7 @@ OPENBLAS_NUM_THREADS ?= 1
 export OMP_NUM_THREADS OPENBLAS_NUM_THREADS
 
 PIP_INSTALL = .venv/bin/python -m pip install -qq --disable-pip-version-check --require-hashes
-EMBEDDINGS = $(if $(filter off,$(LOCAL_EMBEDDINGS)),,.venv/.embeddings)
+EMBEDDINGS_STAMP = $(if $(filter off,$(LOCAL_EMBEDDINGS)),,.venv/.embeddings)
 
 .PHONY: help install run test lint bench embeddings clean
 
@@ -21,7 +21,7 @@ help:
 	@echo "make embeddings  try again to install the local embedding model"
 	@echo "make clean       remove .venv and caches; the data in .deskhand stay"
 
-install: .venv/.requirements $(EMBEDDINGS)
+install: .venv/.requirements $(EMBEDDINGS_STAMP)
 
 run: install
 	@exec .venv/bin/python -m app

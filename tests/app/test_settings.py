@@ -1,4 +1,6 @@
 import inspect
+import re
+from pathlib import Path
 
 import pytest
 
@@ -198,3 +200,10 @@ def test_a_database_address_that_cannot_be_read_is_one_line_without_the_password
     with pytest.raises(SettingsError, match=r"^DATABASE_URL: cannot be read") as error:
         read_settings({"DATABASE_URL": url})
     assert "SEC" not in str(error.value)
+
+
+def test_no_variable_of_the_makefile_takes_the_name_of_a_setting_which_would_then_not_reach_the_program() -> None:
+    makefile = (Path(__file__).parents[2] / "Makefile").read_text()
+    assigned = set(re.findall(r"^(\w+)\s*[:?]?=", makefile, re.MULTILINE))
+    assert assigned
+    assert assigned.isdisjoint(name.upper() for name in Settings.model_fields)
