@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from agent.embeddings import Embedder
 from agent.glossary import put_in_english
 from agent.synonyms import list_related
-from agent.text import search_words
 from agent.word_vectors import embed_built_in
 from db.pool import Connection, Pool, acquire
 from db.search import (
@@ -17,6 +16,7 @@ from db.search import (
     list_sample_questions,
     search_passages,
 )
+from db.text import search_words
 
 SAMPLES = 200
 """Questions measured at most: enough for a cut, and a few seconds with thousands of passages."""

@@ -33,7 +33,7 @@ class Chain:
         self.failed = 0
         """How many of the models are not asked any more."""
         self.is_broke = False
-        """Whether the rest of the turn's own money pays for no further answer."""
+        """Whether the rest of the turn's own money pays for no further answer, and nobody is left who costs none."""
         self.reserved: Decimal | None = None
         """US dollars set aside for the step that is being taken."""
         self.wasted: list[Usage] = []
@@ -132,7 +132,9 @@ class Chain:
         price = self.turn.prices.get(self.model.name)
         if price is None:
             return None
-        allowance = allow(request, price, self.turn.limits.usd - (self.spent.usd or 0) - self.spent_in_vain)
+        left = self.turn.limits.usd - (self.spent.usd or 0) - self.spent_in_vain
+        # one that hangs may have cost all of its share: as much is left for each that may have to take its place
+        allowance = allow(request, price, left / self.sharers) or allow(request, price, left)
         if allowance is None:
             raise ModelFailure(f"{BUDGET}turn", "the rest of the turn's money pays for no further answer")
         exhausted = await self.turn.reserve(allowance.usd)
@@ -140,6 +142,11 @@ class Chain:
             raise ModelFailure(BUDGET + exhausted, "this budget is used up")
         self.reserved = (self.reserved or Decimal(0)) + allowance.usd
         return allowance
+
+    @property
+    def sharers(self) -> int:
+        """The models that cost money, from the one whose turn it is on."""
+        return sum(model.name in self.turn.prices for model in self.turn.models[self.failed :])
 
     @property
     def spent_in_vain(self) -> Decimal:
@@ -161,6 +168,6 @@ class Chain:
 
     def skip(self, code: str) -> None:
         """Go on with the next model; where money is what is missing, with the one that costs none."""
-        self.is_broke = code == f"{BUDGET}turn"
         last = len(self.turn.models) - 1
         self.failed = max(self.failed + 1, last) if code.startswith(BUDGET) else self.failed + 1
+        self.is_broke = code == f"{BUDGET}turn" and self.is_used_up

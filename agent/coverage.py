@@ -27,8 +27,8 @@ from agent.language import detect_language
 from agent.nearness import list_near_stems
 from agent.phrases import is_phrase
 from agent.promises import is_kept
-from agent.text import plain_text
 from agent.words import CJK, fold, list_words, split_sentences, stem_word
+from db.text import plain_text
 
 MIN_COVERAGE = 0.5
 MIN_WHOLE_COVERAGE = 0.6

@@ -12,8 +12,8 @@ from agent.facts import LIST_MARK, list_facts, list_single, locate_numbers, sque
 from agent.guarded import NOTHING_GUARDED, GuardedTexts
 from agent.language import find_language
 from agent.reckoning import Index, is_computed, is_reckoned, is_same_amount
-from agent.text import plain_text
 from agent.words import list_words, split_sentences, stem_word
+from db.text import plain_text
 
 NAMES = ("label", "plan", "path")
 LEADING = 120  # characters between a path and what it says to choose there

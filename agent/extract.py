@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from agent.facts import EMAIL, list_links
 from agent.language import WORDS
-from agent.passages import Block, keep_steps_whole, list_sections
-from agent.text import plain_text
 from agent.words import LIST_MARK, fold, list_words, split_sentences, stem_word
+from db.passages import Block, keep_steps_whole, list_sections
+from db.text import plain_text
 
 ASKS_FACT = re.compile(
     r"\b(?:how (?:much|many|long|often|fast|big|large|high)|what(?:'?s| is| are| happens| will| would| does)|which|when"

@@ -16,8 +16,8 @@ from agent.language import detect_language
 from agent.plans import find_wrong_plans
 from agent.polarity import find_contradictions
 from agent.promises import find_false_promises
-from agent.text import plain_text
 from agent.words import fold, list_words, split_sentences
+from db.text import plain_text
 
 __all__ = ["Evidence", "Ground", "Problem", "ReplyDraft", "check_reply", "check_title"]
 

@@ -4,15 +4,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from agent.articles import ArticleError, list_surfaces
 from agent.embeddings import ENGLISH_MODELS, Embedder
 from agent.glossary import put_in_english
-from agent.text import search_words
 from agent.word_vectors import NAME, find_word_vectors
 from db import embeddings, knowledge
+from db.articles import list_surfaces
 from db.embeddings import Surface
-from db.knowledge import CircularSupersedes, NewArticle
+from db.knowledge import NewArticle
 from db.pool import Connection, Pool, acquire
+from db.publishing import store_article
 
 Progress = Callable[[int, int], None]
 """Called with how many are done and how many there are."""
@@ -40,19 +40,9 @@ async def import_article(conn: Connection, article: NewArticle) -> Imported:
         if live is not None and live.content_hash == article.content_hash:
             passages = await knowledge.list_passages(conn, live.id)
             return Imported("same", article.slug, live.id, live.version, len(passages))
-        touched = {article.slug, article.supersedes, live.supersedes if live else None}
-        stored = await knowledge.add_article(conn, article)
-        words = search_words("\n".join(article.questions))
-        await knowledge.add_passages(conn, stored.id, words, article.passages)
+        stored = await store_article(conn, article, live)
         if article.visibility == "public":
-            parts = [(passage.heading, passage.text) for passage in article.passages]
-            await embeddings.reuse_vectors(conn, stored.id, list_surfaces(article.title, article.questions, parts))
             await add_word_vectors(conn, stored.id)
-        await knowledge.drop_index_entries(conn, article.slug)
-        try:
-            await knowledge.mark_superseded(conn, [slug for slug in touched if slug])
-        except CircularSupersedes as error:
-            raise ArticleError(article.slug, "supersedes", str(error)) from error
     status: Literal["new", "changed"] = "changed" if live is not None else "new"
     return Imported(status, article.slug, stored.id, stored.version, len(article.passages))
 

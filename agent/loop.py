@@ -78,7 +78,7 @@ class Run:
         """The name of the limit this turn has run into, if any."""
         limits, spent = self.turn.limits, self.spent
         reached: dict[Limit, bool] = {
-            "usd": self.chain.is_broke or (spent.usd or 0) >= limits.usd,
+            "usd": self.chain.is_broke,
             "models": self.chain.is_used_up,
             "rejected_replies": self.state.rejected_replies >= limits.rejected_replies,
             "steps": spent.steps >= limits.steps,

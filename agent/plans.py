@@ -8,8 +8,8 @@ from agent.check_words import list_content, load_set, weigh_word
 from agent.evidence import Evidence, Ground, Problem, ReplyDraft
 from agent.fact_words import Fact
 from agent.facts import LIST_MARK, list_names, locate_numbers
-from agent.text import plain_text
 from agent.words import fold, list_words, split_sentences, stem_word
+from db.text import plain_text
 
 GENERAL = ""
 """What holds for every plan."""

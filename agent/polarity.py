@@ -8,8 +8,8 @@ from functools import cache
 from agent.check_words import is_content, load_pattern, load_set, load_words, weigh_word
 from agent.evidence import Evidence, Ground, Problem, ReplyDraft
 from agent.language import detect_language
-from agent.text import plain_text
 from agent.words import fold, list_words, split_sentences, stem_word
+from db.text import plain_text
 
 REACH = 2
 """So many words that carry meaning are surely denied by a "not" before them; of those further on nobody can tell."""

@@ -9,11 +9,11 @@ from agent.calibration import measure_sureness
 from agent.embeddings import ENGLISH_MODELS, Embedder, EmbeddingUnavailable
 from agent.glossary import put_in_english
 from agent.synonyms import list_related
-from agent.text import search_words
 from agent.word_vectors import embed_built_in
 from agent.words import list_words
 from db.pool import Pool, acquire
 from db.search import PassageMatch, PassageSearch, search_passages
+from db.text import search_words
 
 Confidence = Literal["high", "low", "none"]
 

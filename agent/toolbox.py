@@ -15,13 +15,13 @@ from agent import tool_arguments as arguments
 from agent.effects import CreateTicket, Effect, Escalate, Respond
 from agent.grounding import Problem, ReplyDraft, check_reply, check_title
 from agent.models.base import ToolCall
-from agent.passages import SHOWN_CHARS
 from agent.phrases import say
 from agent.retrieval import FoundPassage, SearchQuery, search
 from agent.sentiment import score_sentiment
 from agent.tool_state import ToolContext, ToolOutcome, TurnState, call_key, gather_evidence
 from db import escalations, history
 from db.escalations import DrawnTicket, Route
+from db.passages import SHOWN_CHARS
 from db.pool import acquire
 
 __all__ = ["ToolContext", "ToolOutcome", "ToolRefused", "Toolbox", "TurnState"]

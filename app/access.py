@@ -1,11 +1,10 @@
-"""Who may do what: the staff token and its session, ticket links, and keys that hide what they stand for."""
+"""Who may do what: people with sessions, machines with keys, ADMIN_TOKEN, ticket links; names that hide addresses."""
 
 import base64
 import hashlib
 import hmac
 import ipaddress
 import re
-import time
 from collections.abc import Awaitable, Callable, Collection
 from typing import Any, Literal
 from urllib.parse import urlencode, urlsplit
@@ -19,13 +18,20 @@ from starlette.routing import Route
 from app.problems import Problem
 from app.rendering import prefers_html, render_page
 from app.settings import Settings, SettingsError
+from db.people import Actor, Role
+from db.pool import acquire
+from db.sessions import TOKEN_HOLDER, find_key, find_session
 
 Endpoint = Callable[[Any], Awaitable[Response]]
 Audience = Literal["public", "staff", "ticket", "metrics", "signed"]
 
-SESSION_SECONDS = 8 * 3600
+SESSION_SECONDS = 24 * 3600  # of the cookie; unused for eight hours, the session is over
 REFERENCE = re.compile(r"[A-Z][A-Z0-9]{0,7}-[0-9]{8}-[0-9A-Z]{4}")
 TOKEN_LENGTH = 24  # characters of base64url: 144 bits
+KEY_PREFIX = "dk_"
+SECRET = re.compile(r"[A-Za-z0-9_-]{43}")
+"""256 bits in base64url."""
+SAFE_METHODS = ("GET", "HEAD")
 
 
 def sign(settings: Settings, text: str) -> bytes:
@@ -83,38 +89,39 @@ def read_bearer(request: Request[Any]) -> str | None:
     return token.strip() if scheme.lower() == "bearer" else None
 
 
-# Sessions
+# Callers
+
+
+def hash_secret(secret: str) -> bytes:
+    """SHA-256 of 256 random bits: nobody guesses what it was made of."""
+    return hashlib.sha256(secret.encode()).digest()
+
+
+def hash_admin_token(settings: Settings) -> bytes | None:
+    """Keyed, for people choose it: what binds a session to the ADMIN_TOKEN it was opened with."""
+    token = settings.admin_token
+    return sign(settings, f"admin:{token.get_secret_value()}") if token else None
 
 
 def cookie_name(settings: Settings) -> str:
     return "__Host-deskhand" if settings.is_https else "deskhand"
 
 
-def sign_session(settings: Settings, expires: int) -> str:
-    """Bound to the staff token too, so that a new token ends every session."""
-    token = settings.admin_token.get_secret_value() if settings.admin_token else ""
-    return sign(settings, f"session:{expires}:{hashlib.sha256(token.encode()).hexdigest()}").hex()
+def read_session(request: Request[Any]) -> bytes | None:
+    """Hash of the session that the browser names, which may be over; None without one."""
+    secret = request.cookies.get(cookie_name(request.state.settings), "")
+    return hash_secret(secret) if SECRET.fullmatch(secret) else None
 
 
-def start_session(response: Response, settings: Settings) -> None:
-    """Give the browser a session of eight hours."""
-    expires = int(time.time()) + SESSION_SECONDS
+def give_cookie(response: Response, settings: Settings, secret: str) -> None:
     response.set_cookie(
-        cookie_name(settings), f"{expires}.{sign_session(settings, expires)}", max_age=SESSION_SECONDS,
+        cookie_name(settings), secret, max_age=SESSION_SECONDS,
         path="/", secure=settings.is_https, httponly=True, samesite="lax",
     )  # fmt: skip
 
 
-def end_session(response: Response, settings: Settings) -> None:
+def take_cookie(response: Response, settings: Settings) -> None:
     response.delete_cookie(cookie_name(settings), path="/", secure=settings.is_https, httponly=True, samesite="lax")
-
-
-def has_session(request: Request[Any]) -> bool:
-    settings: Settings = request.state.settings
-    expires, _, signature = request.cookies.get(cookie_name(settings), "").partition(".")
-    if not expires.isascii() or not expires.isdigit() or len(expires) > 12 or settings.admin_token is None:
-        return False
-    return is_same(signature, sign_session(settings, int(expires))) and int(expires) > time.time()
 
 
 def is_token(given: str | None, wanted: SecretStr | None) -> bool:
@@ -122,11 +129,49 @@ def is_token(given: str | None, wanted: SecretStr | None) -> bool:
     return given is not None and wanted is not None and is_same(given, wanted.get_secret_value())
 
 
-def is_staff(request: Request[Any]) -> bool:
-    """By token, or by session; a session changes nothing when another site sent the request."""
-    if is_token(read_bearer(request), request.state.settings.admin_token):
-        return True
-    return has_session(request) and (request.method in ("GET", "HEAD") or not is_cross_site(request))
+async def find_actor(request: Request[Any]) -> Actor | None:
+    """Who asks: by ADMIN_TOKEN or a key in the Authorization header, or by session; None: nobody we know.
+
+    A session does nothing but look when another site sent the request. Raises the 403 Problem for a key without the
+    scope; while the database cannot be had, one of UNAVAILABLE.
+    """
+    bearer = read_bearer(request)
+    if is_token(bearer, request.state.settings.admin_token):
+        return TOKEN_HOLDER
+    if bearer is not None:
+        return await find_machine(request, bearer)
+    if request.method not in SAFE_METHODS and is_cross_site(request):
+        return None
+    return await find_visitor(request)
+
+
+async def find_visitor(request: Request[Any]) -> Actor | None:
+    """Whose session the browser has; None: nobody's."""
+    id_hash = read_session(request)
+    if id_hash is None:
+        return None
+    async with acquire(request.state.pool) as conn:
+        return await find_session(conn, id_hash, hash_admin_token(request.state.settings))
+
+
+async def find_machine(request: Request[Any], secret: str) -> Actor | None:
+    """The actor of an API key. Raises the 403 Problem when the key may not do this kind of thing."""
+    if not secret.startswith(KEY_PREFIX) or not SECRET.fullmatch(secret.removeprefix(KEY_PREFIX)):
+        return None
+    async with acquire(request.state.pool) as conn:
+        key = await find_key(conn, hash_secret(secret))
+    if key is None:
+        return None
+    needed = "read" if request.method in SAFE_METHODS else "write"
+    if needed not in key.scopes and "manage" not in key.scopes:
+        raise Problem(403, f"This key lacks the scope {needed}.")
+    return Actor("key", key.id, key.name, "manager" if "manage" in key.scopes else "agent")
+
+
+def load_actor(request: Request[Any]) -> Actor:
+    """Who asks, on a route of the team."""
+    actor: Actor = request.state.actor
+    return actor
 
 
 def is_cross_site(request: Request[Any]) -> bool:
@@ -171,24 +216,41 @@ def signed(path: str, endpoint: Endpoint, methods: Collection[str] = ("POST",)) 
     return GuardedRoute(path, endpoint, "signed", methods)
 
 
-def staff(path: str, endpoint: Endpoint, methods: Collection[str] = ("GET",)) -> GuardedRoute:
-    """For the team. Others get 401: a problem, or in a browser the page to log in."""
+def staff(path: str, endpoint: Endpoint, methods: Collection[str] = ("GET",), *, role: Role = "agent") -> GuardedRoute:
+    """For the team. Others get 401: a problem, or in a browser the page to log in; 403 whose role does not reach."""
 
     async def guard(request: Request[Any]) -> Response:
-        if is_staff(request):
-            return await endpoint(request)
-        return refuse_stranger(request)
+        actor = await find_actor(request)
+        if actor is None:
+            return refuse_stranger(request)
+        if not actor.may(role):
+            raise Problem(403, f"This takes the role of {role}.")
+        request.state.actor = actor
+        return await endpoint(request)
 
     return GuardedRoute(path, guard, "staff", methods)
 
 
+def own(path: str, endpoint: Endpoint, methods: Collection[str] = ("GET",)) -> GuardedRoute:
+    """For a person, about themself. Machines and holders of ADMIN_TOKEN get 403."""
+
+    async def check_person(request: Request[Any]) -> Response:
+        if load_actor(request).kind != "person":
+            raise Problem(403, "Only a person has an account. Log in with your e-mail.")
+        return await endpoint(request)
+
+    return staff(path, check_person, methods)
+
+
 def metrics(path: str, endpoint: Endpoint) -> GuardedRoute:
     """For a scraper with METRICS_TOKEN, and for the team."""
+    for_team = staff(path, endpoint).endpoint
 
     async def guard(request: Request[Any]) -> Response:
-        if is_staff(request) or is_token(read_bearer(request), request.state.settings.metrics_token):
+        if is_token(read_bearer(request), request.state.settings.metrics_token):
             return await endpoint(request)
-        return refuse_stranger(request)
+        answer: Response = await for_team(request)
+        return answer
 
     return GuardedRoute(path, guard, "metrics", ("GET",))
 
@@ -199,7 +261,9 @@ def ticket(path: str, endpoint: Endpoint, methods: Collection[str] = ("GET",)) -
     async def guard(request: Request[Any]) -> Response:
         reference = request.path_params["reference"]
         holds = is_same(request.query_params.get("token", ""), make_token(request.state.settings, reference))
-        if (holds or is_staff(request)) and REFERENCE.fullmatch(reference):
+        if not holds:
+            request.state.actor = await find_actor(request)
+        if (holds or request.state.actor) and REFERENCE.fullmatch(reference):
             return await endpoint(request)
         raise Problem(404)
 

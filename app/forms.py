@@ -4,6 +4,7 @@ import re
 import unicodedata
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, TypeVar
+from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
@@ -22,6 +23,7 @@ MAX_EMAIL = 254
 MAX_SUBJECT = 200
 MAX_MESSAGE = 10_000
 MAX_KEY = 200
+MAX_TAGS = 400
 
 LOCAL_PART = re.compile(r"[^\s\"(),:;<>@\[\\\]]{1,64}")
 DOMAIN_LABEL = re.compile(r"[^\W_](?:[\w-]{0,61}[^\W_])?")
@@ -81,7 +83,41 @@ def count_ends(value: object) -> object:
     return unicodedata.normalize("NFC", value).replace("\r\n", "\n") if isinstance(value, str) else value
 
 
+def read_count(value: object) -> object:
+    """A whole number of a form, which sends text; anything else as it is."""
+    if isinstance(value, str) and value.strip().isascii() and value.strip().isdigit() and len(value.strip()) < 10:
+        return int(value)
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+        return value
+    raise ValueError("Please send a whole number.")
+
+
+def check_range(number: int, least: int, most: int) -> int:
+    if not least <= number <= most:
+        raise ValueError(f"Please send a number between {least} and {most:,}.")
+    return number
+
+
+def read_uuid(value: object) -> object:
+    if value is None:
+        return None
+    try:
+        return UUID(str(value))
+    except ValueError:
+        raise ValueError("Please send an id.") from None
+
+
+def read_tags(value: object) -> list[str]:
+    """Words with commas between them, each once, in lower case."""
+    if not isinstance(value, str) or len(value) > MAX_TAGS:
+        raise ValueError(f"Please use at most {MAX_TAGS} characters.")
+    words = [" ".join(word.split()).lower() for word in unicodedata.normalize("NFC", value).split(",")]
+    return list(dict.fromkeys(word for word in words if is_visible(word)))
+
+
+Count = Annotated[int, BeforeValidator(read_count)]
 Message = Annotated[str, Field(max_length=MAX_MESSAGE), BeforeValidator(count_ends), AfterValidator(check_message)]
+Email = Annotated[str, BeforeValidator(compose), Field(max_length=MAX_EMAIL), AfterValidator(check_email)]
 Plan = Annotated[str, Field(max_length=40), AfterValidator(check_line)]
 
 
@@ -91,7 +127,7 @@ class Submission(BaseModel):
     model_config = ConfigDict(extra="ignore", hide_input_in_errors=True)
 
     name: Annotated[str, BeforeValidator(compose), Field(max_length=MAX_NAME), AfterValidator(check_line)]
-    email: Annotated[str, BeforeValidator(compose), Field(max_length=MAX_EMAIL), AfterValidator(check_email)]
+    email: Email
     subject: Annotated[str, BeforeValidator(compose), Field(max_length=MAX_SUBJECT), AfterValidator(check_line)]
     message: Message
     category: Annotated[Category | None, BeforeValidator(drop_blank)] = None
@@ -114,6 +150,85 @@ class Correction(BaseModel):
     category: Category
     sentiment: Mood
     reason: Reason
+
+
+class PersonAnswer(FollowUp):
+    """What somebody of the team answers."""
+
+    seen: Annotated[Count | None, BeforeValidator(drop_blank)] = None
+    """How many messages there were when they wrote; None: nobody counted."""
+    draft: Annotated[UUID | None, BeforeValidator(read_uuid), BeforeValidator(drop_blank)] = None
+    """The draft it was made from; None: it is their own."""
+
+
+class Note(FollowUp):
+    """What the team tells itself."""
+
+
+class Undo(BaseModel):
+    """Which answer is not to be sent."""
+
+    model_config = ConfigDict(extra="ignore", hide_input_in_errors=True)
+
+    reply: Annotated[UUID, BeforeValidator(read_uuid)]
+
+
+class Rejection(BaseModel):
+    """Which draft is not to be sent."""
+
+    model_config = ConfigDict(extra="ignore", hide_input_in_errors=True)
+
+    draft: Annotated[UUID, BeforeValidator(read_uuid)]
+
+
+class Autonomy(BaseModel):
+    """How much the agent may do alone in a category of a channel."""
+
+    model_config = ConfigDict(extra="ignore", hide_input_in_errors=True)
+
+    channel: Annotated[str, Field(max_length=40), AfterValidator(check_line)]
+    category: Category
+    mode: Literal["off", "draft", "auto"]
+
+
+class Canned(FollowUp):
+    """A canned reply."""
+
+    name: Annotated[str, BeforeValidator(compose), Field(max_length=80), AfterValidator(check_line)]
+
+
+class CannedName(BaseModel):
+    """Which canned reply."""
+
+    model_config = ConfigDict(extra="ignore", hide_input_in_errors=True)
+
+    name: Annotated[str, Field(max_length=80)]
+
+
+class Assignment(BaseModel):
+    """Whose a ticket is; None: nobody's."""
+
+    model_config = ConfigDict(extra="ignore", hide_input_in_errors=True)
+
+    assignee: Annotated[Email | None, BeforeValidator(drop_blank)] = None
+
+
+class Snooze(BaseModel):
+    """For how many hours nobody is shown it; 0: back into the list."""
+
+    model_config = ConfigDict(extra="ignore", hide_input_in_errors=True)
+
+    hours: Annotated[Count, AfterValidator(lambda hours: check_range(hours, 0, 2_160))]
+
+
+class Sorting(BaseModel):
+    """What a ticket is about and how much it matters; tags as one text with commas."""
+
+    model_config = ConfigDict(extra="ignore", hide_input_in_errors=True)
+
+    category: Category
+    priority: Annotated[Count, AfterValidator(lambda priority: check_range(priority, 1, 10))]
+    tags: Annotated[list[str], BeforeValidator(read_tags)] = []
 
 
 class SelfTest(BaseModel):

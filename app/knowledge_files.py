@@ -8,16 +8,16 @@ from inscriptis import get_text
 from pypdf import PdfReader
 from pypdf.errors import PyPdfError
 
-from agent.articles import ArticleError, parse_article
 from agent.indexing import import_article
-from db import queue
+from app.front_matter import parse_article
+from db.articles import ArticleError
 from db.pool import Pool, acquire
+from db.publishing import queue_indexing
 
 SAMPLE_COMPANY = Path(__file__).with_name("sample_company")
 MARKDOWN = frozenset({".md", ".markdown", ".txt", ".text"})
 READABLE = MARKDOWN | {".html", ".htm", ".pdf"}
 MAX_FILE_BYTES = 20_000_000
-INDEX_LANE = "job:index_article"
 
 Progress = Callable[[int, int], None]
 """Called with how many files are done and how many there are."""
@@ -87,8 +87,7 @@ async def import_files(
             async with acquire(pool) as conn:
                 imported = await import_article(conn, article)
                 if imported.status != "same":
-                    key, payload = f"index_article:{imported.article_id}", {"article_id": imported.article_id}
-                    await queue.add_work(conn, INDEX_LANE, "index_article", payload, dedupe_key=key, priority=2)
+                    await queue_indexing(conn, imported.article_id)
         except ArticleError as error:
             report.skipped.append(str(error))
             continue

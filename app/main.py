@@ -16,22 +16,37 @@ from app.channel_rules import RulesBook
 from app.database import Database
 from app.edge import Edge
 from app.gathering import open_gatherer
+from app.inbox import InboxReader
+from app.passwords import Passwords
 from app.problems import ERROR_TABLE
 from app.rendering import load_templates
 from app.routes import (
+    account,
     articles,
     attachments,
+    audit,
+    autonomy,
+    canned,
     conversations,
-    corrections,
     customers,
+    feedback,
     gmail,
-    handover,
     health,
+    hours,
+    inbox,
+    invitations,
+    knowledge,
     login,
+    mail_html,
     metrics,
+    misled,
+    outgoing,
+    proposals,
     self_test,
     static,
     support,
+    team,
+    thread,
     webhooks,
 )
 from app.settings import Settings, SettingsError
@@ -49,18 +64,31 @@ MAX_HEADER_BYTES = 65_536
 STOP_TIMEOUT = 5  # seconds that requests in hand may take once the process stops
 ROOMS = (
     support,
-    handover,
-    corrections,
+    inbox,
+    thread,
+    mail_html,
+    autonomy,
+    canned,
+    knowledge,
+    proposals,
+    misled,
     webhooks,
     gmail,
     articles,
     attachments,
     conversations,
     customers,
+    feedback,
+    hours,
     metrics,
+    outgoing,
     self_test,
     health,
     login,
+    invitations,
+    account,
+    team,
+    audit,
     static,
 )
 
@@ -105,6 +133,8 @@ def make_lifespan(settings: Settings, database: Database, given: Pool | None) ->
                 rules=RulesBook(pool),
                 whatsapp=open_webhooks(settings),
                 push_tokens=open_push_tokens(settings),
+                passwords=Passwords(),
+                inbox=InboxReader(pool),
             )
 
     return lifespan

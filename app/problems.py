@@ -21,7 +21,7 @@ UNAVAILABLE_RETRY = 2  # seconds
 
 DETAILS = {
     400: "The request could not be read.",
-    401: "This needs the staff token.",
+    401: "This is for the team. Log in, or send a key.",
     403: "This request came from another site.",
     404: "There is nothing here.",
     405: "This address does not take that method.",

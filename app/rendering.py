@@ -110,7 +110,7 @@ def render_page(
     request: Request[Any], name: str, context: Mapping[str, Any], *, status: int = 200,
     headers: Mapping[str, str] | None = None,
 ) -> Response:  # fmt: skip
-    """A page from app/pages. Every template knows the company's name."""
-    company = request.state.settings.company_name
-    html = load_templates().get_template(name).render(company=company, **context)
+    """A page from app/pages. Every template knows the company's name, and who of the team asks (None: nobody)."""
+    known = {"company": request.state.settings.company_name, "actor": getattr(request.state, "actor", None)}
+    html = load_templates().get_template(name).render(known | dict(context))
     return HTMLResponse(html, status, headers)

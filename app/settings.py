@@ -38,9 +38,9 @@ class Settings(BaseModel):
     forwarded_allow_ips: str = Field(default="127.0.0.1", min_length=1)
     """Proxies whose X-Forwarded-For and -Proto are believed, comma separated. On Render *: its own stands before us."""
     admin_token: SecretStr | None = None
-    """Opens the staff routes. No default: unset, they are all refused."""
+    """Opens the staff routes, and invites the first admin. No default: unset, only people and keys get in."""
     app_secret: SecretStr | None = None
-    """Key of ticket links, sessions and hashed quota keys. No default: `web` does not start without one."""
+    """Key of ticket links, one-time codes and hashed quota keys. No default: `web` does not start without one."""
     metrics_token: SecretStr | None = None
     """Opens GET /metrics and nothing else, for a scraper that should not hold ADMIN_TOKEN."""
     company_name: str = Field(default="Tidefern", min_length=1, max_length=100)
@@ -132,6 +132,9 @@ class Settings(BaseModel):
     """Google's public keys, as a JSON key set; another address for tests."""
     gmail_poll_seconds: int = Field(default=120, ge=10, le=86_400)
     """How often the mailbox is read even when push works, in seconds: a lost push costs at most this."""
+
+    webhook_test_origin: WebUrl | None = None
+    """The one place outgoing webhooks may name that is neither https nor public, for tests: http://127.0.0.1:9000."""
 
     worker_concurrency: int = Field(default=150, ge=1, le=2_000)
     """Lanes one worker has in hand at most. 150 turns that mostly wait for a model fit in 512 MB."""

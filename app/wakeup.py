@@ -11,6 +11,9 @@ from db.queue import REPLY_CHANNEL, WORK_CHANNEL
 
 log = logging.getLogger(__name__)
 
+ALL = "*"
+"""What a page subscribes to that shows all tickets."""
+
 
 class Hints:
     """NOTIFYs on one channel, one statement in flight at most: what comes meanwhile goes together in the next one."""
@@ -97,8 +100,9 @@ class ReplyHub:
         return sum(len(events) for events in self.waiting.values())
 
     def wake(self, reference: str) -> None:
-        """Wake the pages of one ticket; of all of them when `reference` is empty."""
-        chosen = [self.waiting.get(reference, set())] if reference else list(self.waiting.values())
+        """Wake the pages of one ticket and those that show all; everybody when `reference` is empty."""
+        about = (reference, ALL) if reference else tuple(self.waiting)
+        chosen = [self.waiting.get(topic, set()) for topic in about]
         for events in chosen:
             for event in events:
                 event.set()

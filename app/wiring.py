@@ -27,10 +27,12 @@ from agent.turn import Limits
 from app.access import make_status_url
 from app.collector import spare_collector
 from app.database import Database
+from app.feedback_link import make_feedback_url
 from app.settings import Settings, SettingsError
 from app.wakeup import Announcer
 from channels.base import Channel, MediaSource
 from channels.gmail import Gmail, open_gmail
+from channels.outgoing import Teller
 from channels.twilio.media import TwilioMedia
 from channels.twilio.message_list import MessageList
 from channels.twilio.webhooks import WhatsAppWebhooks
@@ -41,9 +43,13 @@ from db.queue import WORK_CHANNEL
 from db.turns import Budgets
 from worker.completer import Completer
 from worker.deliver import Deliver
+from worker.jobs.feedback import AskFeedback
 from worker.jobs.gmail_sync import GmailSync, GmailWatch, poll_mailbox
+from worker.jobs.notify import Digest, MailTeam, Notify
+from worker.jobs.post import Post
+from worker.jobs.promises import Promises
 from worker.jobs.summary import Summarise
-from worker.jobs.upkeep import Drop, IndexArticle, Remind, Sweep
+from worker.jobs.upkeep import Autonomy, Drop, IndexArticle, Remind, Sweep
 from worker.jobs.whatsapp_sync import WhatsAppSync
 from worker.loop import Handler, Worker, WorkerSettings
 from worker.schedule import run_schedule
@@ -203,6 +209,10 @@ def make_worker(
             "summarise": make_summarise(settings, pool, completer, agent),
             "sweep": Sweep(pool, completer),
             "remind": Remind(pool, completer),
+            "autonomy": Autonomy(pool, completer),
+            "promises": Promises(pool, completer),
+            "csat": AskFeedback(pool, completer, partial(make_feedback_url, settings)),
+            **make_telling_handlers(settings, pool, completer, channels.get("gmail")),
             **make_mail_handlers(settings, pool, completer, channels.get("gmail")),
             **make_whatsapp_handlers(settings, pool, completer, channels.get("whatsapp")),
         },
@@ -230,6 +240,19 @@ def make_summarise(settings: Settings, pool: Pool, completer: Completer, agent: 
     first = agent.models[0] if isinstance(agent.models[0], PrivateModel) else None
     usd = Decimal(str(settings.turn_budget_usd))
     return Summarise(pool, completer, first, read_prices(settings), read_budgets(settings), usd)
+
+
+def make_telling_handlers(
+    settings: Settings, pool: Pool, completer: Completer, gmail: Channel | None
+) -> Mapping[str, Handler]:
+    """What tells the team and its programs that a customer needs a person."""
+    base_url = settings.public_base_url
+    return {
+        "notify": Notify(pool, completer, base_url),
+        "digest": Digest(pool, completer),
+        "team_mail": MailTeam(pool, gmail if isinstance(gmail, Gmail) else None, base_url),
+        "post": Post(pool, Teller(settings.webhook_test_origin)),
+    }
 
 
 def make_mail_handlers(

@@ -4,10 +4,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from uuid import UUID
 
 from channels.base import KeepDraft, OutgoingMessage
 from channels.gmail_api import DraftGone, GmailApi, ThreadGone, open_gmail_api
 from channels.google_oauth import GmailAccount
+from channels.mail.team import TeamMail, write_team_mail
 from channels.mail.threads import make_message_id
 from channels.mail.writing import write_mail
 from db.errors import RetryLater
@@ -38,10 +40,22 @@ class Gmail:
         draft_id = message.draft_id or await self.make_draft(message)
         if message.draft_id is None:
             await keep_draft(draft_id)
+        return await self.send_draft(draft_id, message.token)
+
+    async def send_to_team(self, mail: TeamMail, keep_draft: KeepDraft) -> str:
+        """As `send`. DraftGone on a further try: it went and is not yet seen among what was sent, or was deleted."""
+        draft_id = mail.draft_id
+        if draft_id is None:
+            raw = write_team_mail(mail, sender=self.address, company=self.company)
+            draft_id = await self.api.create_draft(raw, None)
+            await keep_draft(draft_id)
+        return await self.send_draft(draft_id, mail.token)
+
+    async def send_draft(self, draft_id: str, token: UUID) -> str:
         try:
             return await self.api.send_draft(draft_id)
         except DraftGone:
-            if found := await self.find_sent(message):
+            if found := await self.find_sent(token):
                 return found
             raise
 
@@ -60,12 +74,12 @@ class Gmail:
         """
         if message.draft_id is None or await self.api.has_draft(message.draft_id):
             return None  # it is sent only after its draft was kept
-        if found := await self.find_sent(message):
+        if found := await self.find_sent(message.token):
             return found
         raise RetryLater("the draft is gone, and not yet seen among what was sent", delay=LOOK_AGAIN)
 
-    async def find_sent(self, message: OutgoingMessage) -> str | None:
-        return await self.api.find_sent(make_message_id(message.token, self.address.rpartition("@")[2]))
+    async def find_sent(self, token: UUID) -> str | None:
+        return await self.api.find_sent(make_message_id(token, self.address.rpartition("@")[2]))
 
 
 @asynccontextmanager

@@ -1,6 +1,6 @@
 """The files that came with chat messages, as rows: see the table attachments."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -111,27 +111,22 @@ async def list_conversation_files(conn: Connection, conversation_id: UUID) -> li
     return [ShownFile(**row) for row in rows]
 
 
-async def list_ticket_files(conn: Connection, reference: str) -> list[ShownFile]:
-    """The files of a ticket's conversation, waiting messages included; message_id is TicketMessage.id."""
+async def list_thread_files(conn: Connection, conversation_ids: Collection[UUID]) -> list[ShownFile]:
+    """The files of these conversations, waiting messages included; message_id is db.threads.Entry.id."""
     rows = await conn.fetch(
         """
-        with talk as (
-          select c.id, c.channel, c.channel || ':' || c.thread_key as lane
-            from tickets t join conversations c on c.id = t.conversation_id where t.reference = $1),
-        said as (
-          select m.channel, m.external_id
-            from talk join messages m on m.conversation_id = talk.id and m.direction = 'inbound'
+        with said as (
+          select m.channel, m.external_id from messages m
+           where m.conversation_id = any($1) and m.direction = 'inbound'
           union
-          select talk.channel, q.payload->>'external_id'
-            from talk join message_queue q using (lane) where q.kind = 'inbound'
-          union
-          select talk.channel, d.payload->>'external_id'
-            from talk join dead_letters d using (lane) where d.kind = 'inbound')
+          select c.channel, q.payload->>'external_id'
+            from conversations c join message_queue q on q.lane = c.channel || ':' || c.thread_key
+           where c.id = any($1) and q.kind = 'inbound')
         select a.id, md5(a.channel || ':' || a.external_id)::uuid as message_id, a.type, a.size, a.text, a.error,
                a.content is not null as is_kept
           from said join attachments a using (channel, external_id) order by 2, a.place
         """,
-        reference,
+        list(conversation_ids),
     )
     return [ShownFile(**row) for row in rows]
 

@@ -205,3 +205,11 @@ async def list_steps(conn: Connection, turn_ids: list[UUID]) -> list[Step]:
         turn_ids,
     )
     return [Step(**row) for row in rows]
+
+
+def group_steps(steps: list[Step]) -> dict[UUID, list[Step]]:
+    """The steps in their order, by turn; a turn without any is left out."""
+    grouped: dict[UUID, list[Step]] = {}
+    for step in steps:
+        grouped.setdefault(step.turn_id, []).append(step)
+    return grouped

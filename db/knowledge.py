@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from db.errors import DeskError, NotFound
+from db.people import Actor
 from db.pool import Connection
 
 
@@ -210,14 +211,11 @@ async def mark_superseded(conn: Connection, slugs: Sequence[str]) -> None:
     )
 
 
-async def retire_article(conn: Connection, slug: str) -> int:
+async def retire_article(conn: Connection, slug: str, who: Actor | None = None) -> int:
     """Take an article out of search for good; what it superseded is found again. Its id. Raises NotFound."""
     async with conn.transaction():
         await lock_articles(conn)
-        row = await conn.fetchrow(
-            "update knowledge_base set state = 'retired' where slug = $1 and state = 'live' returning id, supersedes",
-            slug,
-        )
+        row = await conn.fetchrow("select id, supersedes from retire_version($1, $2)", who, slug)
         if row is None:
             raise NotFound(f"no live article {slug}")
         await drop_index_entries(conn, slug)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from asyncpg import DataError, IntegrityConstraintViolationError, ProgramLimitExceededError
 
@@ -102,3 +103,16 @@ async def keep_watch(conn: Connection, expires_at: datetime | None) -> None:
         CHANNEL,
         expires_at,
     )
+
+
+async def find_raw_mail(conn: Connection, conversation_id: UUID, mail_id: str) -> bytes | None:
+    """A mail of this conversation as it came; None where there is none, or it is no longer kept."""
+    raw: bytes | None = await conn.fetchval(
+        """
+        select x.raw from mails x join conversations c on c.channel = 'gmail' and c.thread_key = x.thread_key
+         where x.id = $2 and c.id = $1
+        """,
+        conversation_id,
+        mail_id,
+    )
+    return raw

@@ -70,7 +70,7 @@ async def list_gauges(conn: Connection) -> list[Gauge]:
         union all select 'turns_last_day', outcome, count(*) from agent_metrics
                    where finished_at > now() - interval '1 day' and not is_test group by outcome
         union all select 'spend_today_usd', '', coalesce(sum(level), 0) from quotas
-                   where key = 'spend:' || to_char(now() at time zone 'UTC', 'YYYY-MM-DD')
+                   where key = spend_day(now())
         order by 1, 2
         """,
         timeout=PATIENCE,

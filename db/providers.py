@@ -19,6 +19,8 @@ class ProviderHealth:
     not_before: datetime | None
     caps: frozenset[str]
     """Optional features of a request that it does not know."""
+    is_refused: bool
+    """Whether it is left alone because it refused our key, the model's name or the account."""
     read_at: datetime
     """The database's clock when this was read: the times above are to be held against it."""
 
@@ -26,7 +28,8 @@ class ProviderHealth:
 async def list_health(conn: Connection) -> dict[str, ProviderHealth]:
     """By provider; one that never failed has no row."""
     rows = await conn.fetch(
-        "select provider, state, failures, opened_until, not_before, caps, now() as read_at from provider_health"
+        "select provider, state, failures, opened_until, not_before, caps, now() as read_at, "
+        "state = 'open' and last_error in ('unauthorised', 'quota') as is_refused from provider_health"
     )
     return {row["provider"]: ProviderHealth(**{**row, "caps": frozenset(row["caps"])}) for row in rows}
 
@@ -54,6 +57,11 @@ async def win_probe(conn: Connection, provider: str, *, worker: str, for_at_most
     """Whether this worker may try a provider that was left alone; the next one may after `for_at_most`."""
     won: bool = await conn.fetchval("select win_probe($1, $2, $3)", provider, worker, for_at_most)
     return won
+
+
+async def forgive_refusals(conn: Connection) -> None:
+    """Try models again whose key, name or account was refused: the settings may be others now."""
+    await conn.execute("select forgive_refusals()")
 
 
 async def note_refused_feature(conn: Connection, provider: str, feature: str) -> None:

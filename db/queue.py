@@ -14,6 +14,10 @@ REPLY_CHANNEL = "deskhand_reply"
 """Notified with the reference of a thread that changed."""
 
 
+OURS = ("web", "out", "job", "notify", "mail", "hook")
+"""How the names of lanes begin in which no customer's address stands."""
+
+
 @dataclass(frozen=True, slots=True)
 class NewWork:
     """One piece of work to be queued. `quiet`: it waits until nothing more came in for so long, at most `quiet_cap`."""
@@ -60,7 +64,7 @@ class ClaimedLane:
     def label(self) -> str:
         """Its name for logs, where no customer's address may stand: of such a lane the md5, as psql shows it too."""
         channel, _, key = self.lane.partition(":")
-        return self.lane if channel in ("web", "out", "job") else f"{channel}:{md5(key.encode()).hexdigest()[:12]}"  # noqa: S324
+        return self.lane if channel in OURS else f"{channel}:{md5(key.encode()).hexdigest()[:12]}"  # noqa: S324
 
     @property
     def waited(self) -> timedelta:
@@ -236,7 +240,10 @@ async def add_scheduled(conn: Connection) -> list[str]:
     rows = await conn.fetch(
         """
         with due as (
-          update schedules set next_run_at = now() + every where next_run_at <= now() returning name)
+          -- at the hour it was set to, however late it is this time
+          update schedules set next_run_at = next_run_at + every * (
+                   1 + floor(extract(epoch from now() - next_run_at) / extract(epoch from every)))
+           where next_run_at <= now() returning name)
         select name, add_work('job:' || name, name, 2, 'job:' || name, '{}') from due
         """
     )

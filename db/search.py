@@ -186,7 +186,7 @@ candidates as materialized (
           union all select passage_id, 0, 0 from near) listed
    group by passage_id having min(nth) <= 60),
 blended as materialized (
-  select passages.id as passage_id, passages.article_id, candidates.lexical,
+  select passages.id as passage_id, passages.article_id, passages.ordinal, candidates.lexical,
          max(1 - (made.embedding <=> model.query)) filter (where made.kind <> 'text') as label,
          max(1 - (made.embedding <=> model.query)) filter (where made.kind = 'text') as text
     from candidates
@@ -196,11 +196,12 @@ blended as materialized (
      and (made.passage_id is null or made.passage_id = passages.id)
      and ($9::bigint is null or made.article_id <> $9 or made.kind <> 'question'
           or made.content_hash <> content_hash($10))
-   group by passages.id, passages.article_id, candidates.lexical),
+   group by passages.id, passages.article_id, passages.ordinal, candidates.lexical),
 fused as (
   -- What a model understood counts more than words; what a table of words knows counts less, and of its two views of a
   -- passage the nearer one.
   select passage_id, article_id, lexical, label, model.is_built_in,
+         ordinal = 0 and coalesce(label >= text, true) as is_opening,
          case when model.is_built_in then greatest(label, text)
               else 0.7 * greatest(label, text) + 0.3 * least(label, text) end as semantic
     from blended left join model on true),
@@ -216,8 +217,20 @@ ranked as (
            + case when scored.plan is null then 0 when $6::text is null then -0.04 else 0.04 end
            + case when scored.language = $7 then case when $16 then 0.25 else 0.04 end else 0 end as rank
     from scored),
+ordered as (
+  -- Where the question is the article's own, and not that of one of its sections, its opening comes before them. How
+  -- the article fares among the others stays as it is: the passages change places, and their places keep the figures.
+  select ranked.*, row_number() over of_article as nth,
+         array_agg(rank) over (by_rank rows between unbounded preceding and unbounded following) as ranks,
+         array_agg(score) over (by_rank rows between unbounded preceding and unbounded following) as scores
+    from ranked
+  window of_article as (partition by article_id
+                        order by rank + case when is_opening then 0.06 else 0 end desc, passage_id),
+         by_rank as (partition by article_id order by rank desc, passage_id)),
 placed as (
-  select ranked.*, row_number() over (partition by article_id order by rank desc, passage_id) as nth from ranked),
+  select passage_id, article_id, slug, version, title, plan, language, updated, lexical, semantic, label, nth,
+         ranks[nth] as rank, scores[nth] as score
+    from ordered),
 shown as materialized (
   select * from placed where nth <= 2 order by rank desc, passage_id limit $8),
 matched as (

@@ -54,7 +54,8 @@ async def load_past(conn: Connection, conversation_id: UUID, *, most: int) -> Pa
           select m.*, m.id in (select f.id from conversations c, list_unsummarised(c) f where c.id = $1) as is_fresh
             from messages m
            where m.conversation_id = $1 and m.sent_at >= coalesce($2, '-infinity'::timestamptz)
-             and m.delivery is distinct from 'cancelled' and (m.direction = 'outbound' or m.kind is null)
+             and m.delivery is distinct from 'cancelled' and m.kind is distinct from 'csat'
+             and (m.direction = 'outbound' or m.kind is null)
            order by m.sent_at desc, m.id desc offset $3 limit $4) past
          order by sent_at, id
         """,
@@ -98,7 +99,8 @@ async def settle_cost(conn: Connection, conversation_id: UUID, *, reserved: Deci
     await conn.execute(
         """
         with counted as (update conversations set summary_usd = summary_usd + $3 where id = $1 returning id)
-        select add_spend(id, $3 - $2) from counted  -- the conversation is locked before the budgets, as by a turn
+        -- the conversation is locked before the budgets, as by a turn
+        select count_spend(id, $3 - $2, spend_day(now())) from counted
         """,
         conversation_id,
         reserved,

@@ -58,38 +58,21 @@ class Intake:
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """A ticket and the conversation around it."""
+    """A ticket and the conversation around it, as its customer may see them."""
 
     reference: str
+    conversation_id: UUID
     subject: str
     channel: str
     status: str
     category: str
     priority: int
-    team: str | None
     created_at: datetime
     first_response_due_at: datetime | None
     person_due_at: datetime | None
-    resolved_at: datetime | None
     handler: Literal["agent", "human"]
     is_waiting: bool
     """The customer's last word has no answer yet."""
-    plan: str | None
-    assignee: str | None
-    priority_why: str
-    escalation_reason: str | None
-    sentiment: float | None
-    """Of the conversation, -1 to +1; None before its first turn."""
-    handoff_note: str | None
-    """What the next person must know; for staff alone, as all from `plan` on."""
-    customer: str | None
-    """The name the customer gave."""
-    addresses: list[str]
-    """Where they can be reached, each with the proof that it is theirs where there is more than their word."""
-    free_until: datetime | None
-    """Until when they may be written to freely on this channel; None: for ever."""
-    suppressed_why: str | None
-    """Why nothing is sent to them on this channel; None: it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +88,6 @@ class TicketMessage:
     sent_at: datetime
     delivery: str | None
     possible_duplicate: bool
-    delivery_error: str | None
-    """Why the vendor did not take it, as the vendor says; for staff alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,58 +120,13 @@ async def add_web_message(conn: Connection, message: NewWebMessage) -> Intake:
     return read_intake(await conn.fetchval("select add_web_message($1)", message))
 
 
-async def add_person_message(conn: Connection, reference: str, *parts: str, idempotency: UUID) -> str:
-    """What somebody of the team answers, in as many parts as the channel needs; the agent is silent from then on.
-
-    accepted, repeated, suppressed (they want no more of us there: nothing was stored) or missing.
-    """
-    outcome: str = await conn.fetchval("select add_person_message($1, $2, $3)", reference, parts, idempotency)
-    return outcome
-
-
-async def take_over(conn: Connection, reference: str) -> str:
-    """Silence the agent: somebody of the team answers. accepted, repeated (a person has it already) or missing."""
-    outcome: str = await conn.fetchval("select take_over($1)", reference)
-    return outcome
-
-
-async def hand_back(conn: Connection, reference: str) -> str:
-    """Let the agent answer again. accepted, repeated, missing, or waiting: the customer is owed a word first."""
-    outcome: str = await conn.fetchval("select hand_back($1)", reference)
-    return outcome
-
-
-async def settle_elsewhere(conn: Connection, reference: str) -> str:
-    """Nothing more is owed in this conversation: the customer was reached in another way, or cannot be.
-
-    accepted, repeated or missing.
-    """
-    outcome: str = await conn.fetchval("select settle_elsewhere($1)", reference)
-    return outcome
-
-
 async def find_ticket(conn: Connection, reference: str) -> Ticket | None:
     """The ticket with this reference."""
     row = await conn.fetchrow(
         """
-        select t.reference, t.subject, c.channel, t.status, t.category, t.priority, t.team, t.created_at,
-               t.first_response_due_at, t.person_due_at, t.resolved_at, c.handler,
-               c.waiting_since is not null as is_waiting, coalesce(t.plan, c.plan) as plan, t.assignee, t.priority_why,
-               t.escalation_reason, c.sentiment, t.handoff_note, coalesce(u.name, said.customer->>'name') as customer,
-               coalesce(nullif(array(select i.value || case i.proof when 'claimed' then '' else ' (proven)' end
-                                       from customer_identifiers i where i.customer_id = c.customer_id
-                                      order by i.kind, i.value), '{}'),
-                        array_remove(array[said.customer->>'value'], null)) as addresses,
-               free_until(c) as free_until,
-               (select i.suppressed_why from customer_identifiers i
-                 where is_suppressed(c) and i.customer_id = c.customer_id and i.suppressed_at is not null
-                 order by i.suppressed_at limit 1) as suppressed_why
+        select t.reference, t.conversation_id, t.subject, c.channel, t.status, t.category, t.priority, t.created_at,
+               t.first_response_due_at, t.person_due_at, c.handler, c.waiting_since is not null as is_waiting
           from tickets t join conversations c on c.id = t.conversation_id
-          left join customers u on u.id = c.customer_id
-          left join lateral (  -- until the first turn only the message on the queue knows who writes
-            select q.payload->'customer' as customer from message_queue q
-             where c.customer_id is null and q.lane = c.channel || ':' || c.thread_key and q.kind = 'inbound'
-             order by q.id limit 1) said on true
          where t.reference = $1
         """,
         reference,
@@ -203,8 +139,8 @@ async def find_ticket_stamp(conn: Connection, reference: str) -> str | None:
     stamp: str | None = await conn.fetchval(
         """
         select md5(concat_ws(' ', t.status, t.team, t.updated_at, t.person_due_at, c.waiting_since, c.handler,
-          c.customer_id,
-          (select string_agg(concat(m.id, m.delivery, m.possible_duplicate, m.delivery_error), ',' order by m.id)
+          c.customer_id, (select concat(s.id, s.score) from csat s where s.ticket_id = t.id),
+          (select string_agg(concat(m.id, m.delivery, m.possible_duplicate), ',' order by m.id)
              from messages m where m.conversation_id = c.id),
           (select string_agg(q.id::text, ',' order by q.id)
              from message_queue q where q.lane = c.channel || ':' || c.thread_key)))
@@ -229,7 +165,7 @@ async def list_ticket_messages(conn: Connection, reference: str, *, limit: int =
         logged as (
           select case when m.external_id is null then m.id else md5(m.channel || ':' || m.external_id)::uuid end as id,
                  m.direction, m.author, m.body as text, m.citations, m.sent_at, m.delivery,
-                 m.possible_duplicate, m.delivery_error, m.id as place
+                 m.possible_duplicate, m.id as place
             from talk join messages m on m.conversation_id = talk.id
            where m.delivery is null
               or not (m.delivery = 'cancelled' or (m.delivery = 'pending' and talk.channel = 'web'))),
@@ -242,9 +178,9 @@ async def list_ticket_messages(conn: Connection, reference: str, *, limit: int =
           union all
           select md5(u.dedupe_key)::uuid, 'inbound', 'customer', u.payload->>'body', '[]',
                  case when pg_input_is_valid(u.payload->>'sent_at', 'timestamptz')
-                      then (u.payload->>'sent_at')::timestamptz end, null, false, null, null
+                      then (u.payload->>'sent_at')::timestamptz end, null, false, null
             from unlogged u where md5(u.dedupe_key)::uuid not in (select id from logged))
-        select id, direction, author, text, citations, sent_at, delivery, possible_duplicate, delivery_error from (
+        select id, direction, author, text, citations, sent_at, delivery, possible_duplicate from (
           select * from said order by sent_at desc, place desc nulls first limit $2) newest
          order by sent_at, place nulls last
         """,

@@ -99,6 +99,8 @@ class Board:
     def __init__(self, pool: Pool, worker: str) -> None:
         self.pool, self.worker = pool, worker
         self.known: Mapping[str, ProviderHealth] = {}
+        self.is_new = True
+        """Whether it has not looked yet: the settings may be others than those of the process before."""
         self.read_at = self.asked_at = -FRESH_SECONDS
 
     async def look(self, provider: str) -> ProviderHealth | None:
@@ -107,6 +109,10 @@ class Board:
             self.asked_at = time.monotonic()  # first, so that the others of this moment do not ask too
             async with acquire(self.pool) as conn:
                 self.known = await providers.list_health(conn)
+                if self.is_new and any(health.is_refused for health in self.known.values()):
+                    await providers.forgive_refusals(conn)
+                    self.known = await providers.list_health(conn)
+            self.is_new = False
             self.read_at = time.monotonic()
         return self.known.get(provider)
 

@@ -11,11 +11,11 @@ from agent.glossary import gloss
 from agent.language import find_language
 from agent.models.choice import CLOSE_SECTIONS, Choice, choose_section
 from agent.models.transcript import Found
-from agent.passages import SHOWN_CHARS
 from agent.phrases import say
-from agent.text import plain_text
 from agent.unread import say_unseen
 from agent.words import fold
+from db.passages import SHOWN_CHARS
+from db.text import plain_text
 
 MAX_FURTHER = 300  # characters preferred of an article that was quoted before
 

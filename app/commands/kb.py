@@ -9,14 +9,15 @@ from agent.embeddings import Embedder, EmbeddingUnavailable
 from agent.indexing import reindex
 from agent.retrieval import SearchQuery, Sureness, search
 from app.database import find_database
-from app.knowledge_files import INDEX_LANE, import_files
+from app.knowledge_files import import_files
 from app.settings import Settings
 from app.wiring import open_embedder
 from db import knowledge, queue
 from db.errors import NotFound
 from db.left_out import list_left_out
 from db.migrate import check_schema
-from db.pool import Connection, Pool, acquire, open_pool
+from db.pool import Pool, acquire, open_pool
+from db.publishing import retire_article
 
 SHOWN_LEFT_OUT = 5
 
@@ -116,19 +117,13 @@ async def remove_articles(pool: Pool, slugs: list[str]) -> int:
     missing = 0
     for slug in slugs:
         try:
-            async with acquire(pool) as conn, conn.transaction():
-                await queue_measuring(conn, await knowledge.retire_article(conn, slug))
+            async with acquire(pool) as conn:
+                await retire_article(conn, slug)
         except NotFound as error:
             print(f"kb remove: {error}", file=sys.stderr)
             missing += 1
     print(f"{len(slugs) - missing} removed: not found or cited any more")
     return 1 if missing else 0
-
-
-async def queue_measuring(conn: Connection, article_id: int) -> None:
-    """Without this article others are found: when a search counts as sure is to be measured anew."""
-    key, payload = f"index_article:{article_id}:retired", {"article_id": article_id}
-    await queue.add_work(conn, INDEX_LANE, "index_article", payload, dedupe_key=key, priority=2)
 
 
 async def embed_all(pool: Pool, embedder: Embedder | None) -> int:

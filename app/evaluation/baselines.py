@@ -7,7 +7,7 @@ from typing import Any
 from agent.models.base import ModelReply, ModelRequest, ToolCall, Usage
 from agent.models.transcript import read_progress
 from agent.phrases import say
-from agent.text import plain_text
+from db.text import plain_text
 
 
 @dataclass(frozen=True, slots=True)

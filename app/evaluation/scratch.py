@@ -9,7 +9,6 @@ from uuid import uuid4
 
 from pydantic import SecretStr
 
-from agent.articles import parse_article
 from agent.models.base import Model
 from agent.models.offline import OfflineModel
 from agent.prompt import build_instructions
@@ -19,6 +18,7 @@ from app.evaluation.claims import list_runs
 from app.evaluation.desk import Desk, open_desk
 from app.evaluation.posting import make_address, make_number
 from app.evaluation.records import Channel, Customer, Ticket, Turn
+from app.front_matter import parse_article
 from app.knowledge_files import SAMPLE_COMPANY, import_files, list_files, read_article_file
 from app.settings import Settings
 from app.wiring import Agent, open_agent

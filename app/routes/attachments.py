@@ -4,11 +4,12 @@ from uuid import UUID
 
 from starlette.responses import Response
 
-from app.access import staff
+from app.access import load_actor, staff
 from app.files import SHOWN, name_ending
 from app.problems import Problem
 from app.state import DeskRequest
 from db.attachments import load_content
+from db.audit import note_view
 from db.pool import acquire
 
 HEADERS = {
@@ -25,6 +26,7 @@ async def show_attachment(request: DeskRequest) -> Response:
         raise Problem(404) from None
     async with acquire(request.state["pool"]) as conn:
         kind, content = await load_content(conn, attachment_id)
+        await note_view(conn, load_actor(request), f"attachment:{attachment_id}")
     disposition = "inline" if kind in SHOWN else "attachment"
     headers = HEADERS | {"Content-Disposition": f'{disposition}; filename="{attachment_id}.{name_ending(kind)}"'}
     response = Response(content, headers=headers)

@@ -6,15 +6,17 @@ from uuid import UUID
 
 from starlette.responses import Response
 
-from app.access import staff
-from app.problems import Problem
-from app.rendering import JsonResponse
+from app.access import load_actor, staff
+from app.rendering import JsonResponse, prefers_html
 from app.state import DeskRequest
+from app.thread_page import load_view, read_id, show_page
 from db.attachments import ShownFile, list_conversation_files
+from db.audit import note_view
 from db.conversations import (
     Message,
     Step,
     Turn,
+    group_steps,
     list_messages,
     list_queued,
     list_steps,
@@ -29,20 +31,21 @@ FILE_FIELDS = ("id", "type", "size", "text", "error")
 
 
 async def show_conversation(request: DeskRequest) -> Response:
-    """GET /conversations/{id}."""
-    try:
-        conversation_id = UUID(request.path_params["id"])
-    except ValueError:
-        raise Problem(404) from None
+    """GET /conversations/{id}: JSON, or the page."""
+    conversation_id = read_id(request)
+    if prefers_html(request):
+        return show_page(request, await load_view(request))
     async with acquire(request.state["pool"]) as conn:
-        return JsonResponse(await describe_conversation(conn, conversation_id))
+        shown = await describe_conversation(conn, conversation_id)
+        await note_view(conn, load_actor(request), f"conversation:{conversation_id}")
+    return JsonResponse(shown, headers={"Vary": "Accept"})
 
 
 async def describe_conversation(conn: Connection, conversation_id: UUID) -> dict[str, Any]:
     """The customer, what was said, what waits, the tickets, and the turns with their steps. Raises NotFound."""
     conversation = await load_conversation(conn, conversation_id)
     turns = await list_turns(conn, conversation_id)
-    steps = await list_steps(conn, [turn.id for turn in turns])
+    steps = group_steps(await list_steps(conn, [turn.id for turn in turns]))
     files = await list_conversation_files(conn, conversation_id)
     costs = [turn.cost_usd for turn in turns if turn.cost_usd is not None]
     shown = asdict(conversation)
@@ -52,7 +55,7 @@ async def describe_conversation(conn: Connection, conversation_id: UUID) -> dict
         "messages": [describe_message(said, files) for said in await list_messages(conn, conversation_id)],
         "queued": await list_queued(conn, conversation.lane),
         "tickets": await list_tickets(conn, conversation_id),
-        "turns": [describe_turn(turn, [step for step in steps if step.turn_id == turn.id]) for turn in turns],
+        "turns": [describe_turn(turn, steps.get(turn.id, [])) for turn in turns],
         "cost_usd": float(sum(costs)) if costs else None,
     }
 

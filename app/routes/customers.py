@@ -5,12 +5,13 @@ from typing import Any
 
 from starlette.responses import Response
 
-from app.access import staff
+from app.access import load_actor, staff
 from app.forms import check_email
 from app.problems import FieldError, Problem
 from app.rendering import JsonResponse
 from app.state import DeskRequest
 from channels.phone_numbers import read_number
+from db.audit import note_view
 from db.customers import IdentifierKind, find_customer, list_conversations, list_identifiers
 from db.pool import acquire
 
@@ -31,6 +32,7 @@ async def look_up_customer(request: DeskRequest) -> Response:
             "identifiers": await list_identifiers(conn, customer.id),
             "conversations": await list_conversations(conn, customer.id),
         }
+        await note_view(conn, load_actor(request), f"customer:{customer.id}")
     return JsonResponse(body)
 
 

@@ -1,5 +1,6 @@
 """The numbers for managers, each with its definition, and the gauges for machines."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from starlette.responses import PlainTextResponse, Response
@@ -8,8 +9,10 @@ from app.access import metrics, staff
 from app.problems import FieldError, Problem
 from app.rendering import JsonResponse, prefers_html, render_page
 from app.state import DeskRequest
+from db.csat import Marks, count_marks
 from db.metrics import ChannelMetrics, Gauge, list_channel_metrics, list_gauges
 from db.pool import acquire
+from db.sla import PromiseRates, list_promise_rates
 
 MAX_HOURS = 8_760  # a year
 
@@ -31,6 +34,14 @@ DEFINITIONS = {
     "resolution_rate": "Share of the conversations with a turn in the period that are resolved, or whose last turn was"
     " an answer of the agent that the customer has not come back on. A question back is not an answer.",
     "outcomes": "Turns of the period by how they ended.",
+    "sla.first_response_met_rate": "Of the tickets opened in the period whose first response was given or is overdue,"
+    " the share that had it in time. Business hours count as the target says.",
+    "sla.resolution_met_rate": "Of the tickets opened in the period that were resolved or are overdue, the share that"
+    " was resolved in time. The clock stands still while the customer owes a word.",
+    "csat.agent": "Mean mark, 1 to 5, that customers gave in the period after answers of the assistant alone, and how"
+    " many marks.",
+    "csat.person": "The same where somebody of the team had answered.",
+    "sla.n": "Tickets of the period of which either is known.",
     "n": "Finished turns of the period: what the rates, latencies and moods rest on.",
     "null": "No traffic to tell from. Test messages count nowhere.",
 }
@@ -59,9 +70,14 @@ async def show_channels(request: DeskRequest) -> Response:
     hours = read_hours(request)
     async with acquire(request.state["pool"]) as conn:
         rows = await list_channel_metrics(conn, hours=hours)
+        promises = await list_promise_rates(conn, hours=hours)
+        marks = await count_marks(conn, hours=hours)
     if prefers_html(request):
-        return render_page(request, "metrics.html", make_page(rows, hours))
-    shown = {row.channel: describe_channel(row) for row in rows}
+        return render_page(request, "metrics.html", make_page(rows, hours, promises) | {"marks": marks})
+    shown = {
+        row.channel: describe_channel(row, promises.get(row.channel)) | describe_marks(row.channel, marks)
+        for row in rows
+    }
     total = shown.pop("total")
     body = {"hours": hours, "channels": shown, "total": total, "definitions": DEFINITIONS}
     return JsonResponse(body, headers={"Vary": "Accept"})
@@ -77,7 +93,7 @@ def read_hours(request: DeskRequest) -> int:
     return hours
 
 
-def describe_channel(row: ChannelMetrics) -> dict[str, Any]:
+def describe_channel(row: ChannelMetrics, promises: PromiseRates | None) -> dict[str, Any]:
     """One channel as GET /metrics/channels promises it."""
     return {
         "received": row.received,
@@ -91,20 +107,30 @@ def describe_channel(row: ChannelMetrics) -> dict[str, Any]:
         "cost_usd": row.cost_usd,
         "resolution_rate": row.resolution_rate,
         "outcomes": row.outcomes,
+        "sla": {
+            "first_response_met_rate": promises.first_response_met_rate if promises else None,
+            "resolution_met_rate": promises.resolution_met_rate if promises else None,
+            "n": promises.n if promises else 0,
+        },
         "n": row.n,
     }
+
+
+def describe_marks(channel: str, marks: Mapping[tuple[str, str], Marks]) -> dict[str, Any]:
+    return {"csat": {about: marks.get((channel, about), Marks()) for about in ("agent", "person")}}
 
 
 def round_ms(milliseconds: float | None) -> float | None:
     return None if milliseconds is None else round(milliseconds, 1)
 
 
-def make_page(rows: list[ChannelMetrics], hours: int) -> dict[str, Any]:
+def make_page(rows: list[ChannelMetrics], hours: int, promises: Mapping[str, PromiseRates]) -> dict[str, Any]:
     """What the page shows: the same numbers, and bars on one scale for all channels."""
     longest = max((sum(getattr(row, f"{stage}_p95") or 0 for stage in STAGES[:-1]) for row in rows), default=0)
     return {
         "hours": hours,
         "rows": rows,
+        "promises": promises,
         "bars": {row.channel: make_bars(row, longest) for row in rows if row.n and longest},
         "definitions": DEFINITIONS,
         "spans": {24: "day", 168: "week", 720: "month", 8760: "year"},

@@ -3,26 +3,27 @@
 import hashlib
 from collections.abc import Mapping
 from typing import Any
-from uuid import UUID, uuid5
+from uuid import uuid5
 
 from starlette.responses import RedirectResponse, Response
 
-from app.access import make_ip_key, public, refuse_cross_site, ticket
+from app.access import load_actor, make_ip_key, public, refuse_cross_site, ticket
 from app.bodies import Fields, read_fields
 from app.forms import MAX_MESSAGE, FollowUp, Submission
 from app.intake import check_fields, check_intake, invalid, make_ticket, new_submission_id
 from app.problems import FieldError, Problem, answer
 from app.rendering import JsonResponse, prefers_html, render_page
+from app.routes.thread import ANSWERS, REFUSALS
 from app.routes.ticket_stream import stream_ticket
 from app.state import DeskRequest
 from app.ticket_page import Reply, holds_link, load_view, own_path, show_json, show_page, ticket_path
 from channels.splitting import split_for
+from db.handover import add_person_message
 from db.pool import UNAVAILABLE, acquire
 from db.tickets import (
     Intake,
     NewWebMessage,
     Plan,
-    add_person_message,
     add_web_message,
     find_ticket,
     is_form_open,
@@ -39,9 +40,6 @@ CATEGORIES = {
     "feedback": "An idea or a wish",
     "general": "Something else",
 }
-ANSWERS = UUID("5b3f6c1e-3a53-4f0e-9d55-6a1f0c6f7d11")
-"""Namespace of the keys under which the team's answers are sent once."""
-UNWANTED = "They asked us to stop: nothing can be sent to them here until they write START. Nothing was stored."
 TRY_AGAIN = "We cannot store your message at this moment. It is still here: please send it again in a few seconds."
 
 
@@ -136,11 +134,22 @@ async def store_ticket(request: DeskRequest, fields: Fields) -> Intake:
 
 
 async def show_ticket(request: DeskRequest) -> Response:
-    """GET /support/ticket/{reference}: JSON, or the page."""
+    """GET /support/ticket/{reference}: JSON, or the page; the team's page of a ticket is its conversation's."""
+    if prefers_html(request) and not holds_link(request):
+        return await lead_on(request)
     view = await load_view(request)
     if prefers_html(request):
         return show_page(request, view, Reply(), new_submission_id())
     return JsonResponse(show_json(request.state["settings"], view), headers={"Vary": "Accept"})
+
+
+async def lead_on(request: DeskRequest) -> Response:
+    """To the conversation, which records that it was looked at; nothing is shown here."""
+    async with acquire(request.state["pool"]) as conn:
+        found = await find_ticket(conn, request.path_params["reference"])
+    if found is None:
+        raise Problem(404)
+    return RedirectResponse(f"/conversations/{found.conversation_id}", 303)
 
 
 async def add_message(request: DeskRequest) -> Response:
@@ -184,7 +193,7 @@ async def store_message(request: DeskRequest, fields: Fields) -> None:
 
 
 async def store_answer(request: DeskRequest, fields: Fields) -> None:
-    """Check what somebody of the team answers and store it. Raises Problem."""
+    """Check what somebody of the team answers, by a program, and store it. Raises Problem."""
     refuse_cross_site(request)
     form, key = check_fields(FollowUp, request, fields)
     reference = request.path_params["reference"]
@@ -193,9 +202,11 @@ async def store_answer(request: DeskRequest, fields: Fields) -> None:
         if found is None:
             raise Problem(404)
         parts = split_for(found.channel, form.message)
-        outcome = await add_person_message(conn, reference, *parts, idempotency=uuid5(ANSWERS, f"{reference}:{key}"))
+        outcome = await add_person_message(
+            conn, reference, *parts, idempotency=uuid5(ANSWERS, f"{reference}:{key}"), who=load_actor(request)
+        )
     if outcome == "suppressed":
-        raise Problem(409, UNWANTED)
+        raise Problem(409, REFUSALS[outcome])
     request.state["hub"].wake(reference)
     request.state["waker"].poke()
 

@@ -1,61 +1,19 @@
-"""Live updates of a ticket page: server-sent events that say that something changed, never what."""
+"""Live updates of a ticket's page."""
 
-import asyncio
-import time
-from collections.abc import AsyncIterator
-from contextlib import suppress
+from starlette.responses import Response
 
-from starlette.responses import Response, StreamingResponse
-
-from app.problems import Problem
+from app.live import stream_changes
 from app.state import DeskRequest
-from db.pool import UNAVAILABLE, acquire
+from db.pool import acquire
 from db.tickets import find_ticket_stamp
-
-POLL_INTERVAL = 3.0  # seconds; the truth, also when no hint arrives
-PING_INTERVAL = 15.0  # seconds; shorter than the patience of any proxy
-LIFETIME = 600.0  # seconds; the browser then connects again by itself
-MAX_STREAMS = 1_000  # per process: a waiting page costs one query per POLL_INTERVAL
 
 
 async def stream_ticket(request: DeskRequest) -> Response:
-    """GET /support/ticket/{reference}/events: `event: change` with the page's stamp, at once and at every change."""
-    if request.state["hub"].count >= MAX_STREAMS:
-        raise Problem(503, "Too many pages are open. Reload to see what is new.", headers={"Retry-After": "30"})
-    async with acquire(request.state["pool"]) as conn:
-        stamp = await find_ticket_stamp(conn, request.path_params["reference"])
-    if stamp is None:
-        raise Problem(404)
-    headers = {"X-Accel-Buffering": "no"}
-    if request.method == "HEAD":
-        return Response(media_type="text/event-stream", headers=headers)
-    return StreamingResponse(tell_changes(request, stamp), media_type="text/event-stream", headers=headers)
+    """GET /support/ticket/{reference}/events."""
+    reference = request.path_params["reference"]
 
-
-async def tell_changes(request: DeskRequest, stamp: str) -> AsyncIterator[str]:
-    """The stamp now, then whenever it is another one; a comment when nothing was said for long."""
-    hub, reference = request.state["hub"], request.path_params["reference"]
-    ends = time.monotonic() + LIFETIME
-    async with hub.subscribe(reference) as hint:
-        yield f"retry: 2000\nevent: change\ndata: {stamp}\n\n"
-        spoke = time.monotonic()
-        while not hub.closing.is_set() and time.monotonic() < ends:
-            with suppress(TimeoutError):
-                await asyncio.wait_for(hint.wait(), POLL_INTERVAL)
-            hint.clear()
-            newest = await read_stamp(request, reference) or stamp
-            if newest != stamp:
-                stamp, spoke = newest, time.monotonic()
-                yield f"event: change\ndata: {stamp}\n\n"
-            elif time.monotonic() - spoke > PING_INTERVAL:
-                spoke = time.monotonic()
-                yield ": still here\n\n"
-
-
-async def read_stamp(request: DeskRequest, reference: str) -> str | None:
-    """None while the database cannot be had: the page waits and learns of it later."""
-    try:
+    async def read() -> str | None:
         async with acquire(request.state["pool"]) as conn:
             return await find_ticket_stamp(conn, reference)
-    except UNAVAILABLE:
-        return None
+
+    return await stream_changes(request, reference, read)

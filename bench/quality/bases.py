@@ -5,9 +5,9 @@ import pickle
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
-from agent.articles import parse_article
 from agent.embeddings import Embedder
 from agent.indexing import import_article, index_article
+from app.front_matter import parse_article
 from app.knowledge_files import SAMPLE_COMPANY
 from bench.ground import FOLDER
 from bench.quality.reading import list_public

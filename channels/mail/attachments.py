@@ -6,12 +6,12 @@ from pathlib import PurePosixPath
 
 from channels.files.pdf import read_pdf
 from channels.files.types import TEXTS, find_type
-from channels.mail.body import is_body, read_body
+from channels.mail.body import read_body
 from channels.mail.charsets import clean_line, clean_text, decode_text, decode_words
 from channels.mail.headers import decode_value, read_parameters
 from channels.mail.html_text import read_html
 from channels.mail.parsed import Attachment
-from channels.mail.parts import Part, TooStrange, list_leaves, split_mail
+from channels.mail.parts import Part, TooStrange, is_body, list_leaves, split_mail
 
 MAX_NAME = 200  # characters
 MAX_FILE_TEXT = 20_000  # characters of one file

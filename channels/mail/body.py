@@ -4,7 +4,7 @@ import re
 
 from channels.mail.charsets import clean_text, decode_text
 from channels.mail.html_text import read_html
-from channels.mail.parts import Part
+from channels.mail.parts import Part, is_body
 
 MAX_TEXT = 200_000  # characters
 PLACEHOLDER = re.compile(r"\bhtml\b", re.IGNORECASE)
@@ -40,13 +40,6 @@ def read_alternative(part: Part) -> str:
 
 def is_placeholder(text: str) -> bool:
     return len(text.strip()) <= MAX_PLACEHOLDER and bool(PLACEHOLDER.search(text))
-
-
-def is_body(part: Part) -> bool:
-    """Whether a part without children is shown as text, not as a file."""
-    disposition = part.find("content-disposition").lower()
-    is_file = disposition.startswith(b"attachment") or b"name" in disposition or "name" in part.parameters
-    return part.type in ("text/plain", "text/html", "text/enriched") and not is_file
 
 
 def read_text_part(part: Part) -> str:

@@ -187,3 +187,10 @@ def list_leaves(part: Part) -> Iterator[Part]:
         yield part
     for child in part.children:
         yield from list_leaves(child)
+
+
+def is_body(part: Part) -> bool:
+    """Whether a part without children is shown as text, not as a file."""
+    disposition = part.find("content-disposition").lower()
+    is_file = disposition.startswith(b"attachment") or b"name" in disposition or "name" in part.parameters
+    return part.type in ("text/plain", "text/html", "text/enriched") and not is_file

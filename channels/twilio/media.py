@@ -11,15 +11,14 @@ import httpcore2
 
 from channels.base import Attached, FetchedFile, Unfetchable
 from channels.files.text import FileReader
+from channels.places import Place, read_place
+from channels.public_network import PublicNetwork, Resolve, resolve
 from channels.twilio.account import WhatsAppAccount
-from channels.twilio.public_network import PublicNetwork, Resolve, resolve
 
 API_BASE = "https://api.twilio.com"
 TWILIO = (".twilio.com", ".twiliocdn.com")
 PUBLIC_MEDIA = "https://s3-external-1.amazonaws.com/media.twiliocdn.com/"
 """Where Twilio keeps media of accounts that do not enforce HTTP authentication. S3 takes a path as it is written."""
-ADDRESS = re.compile(r"(?P<scheme>https?)://(?P<host>[a-z0-9.-]+)(?::(?P<port>[0-9]{1,5}))?(?P<target>/[!-~]*)?", re.I)
-PORTS = {"http": 80, "https": 443}
 REDIRECTS = (301, 302, 303, 307, 308)
 MAX_REDIRECTS = 3
 AT_ONCE = 3  # files, each up to Bounds.size in memory
@@ -42,25 +41,6 @@ class Bounds:
     """Seconds without a byte that end a try."""
     pause: float = 1.5
     """Seconds before the second try."""
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """An address, read once."""
-
-    scheme: str
-    host: str
-    port: int
-    target: str
-    """Path and query."""
-
-    @property
-    def origin(self) -> tuple[str, str, int]:
-        return self.scheme, self.host, self.port
-
-    @property
-    def url(self) -> str:
-        return f"{self.scheme}://{self.host}:{self.port}{self.target}"
 
 
 class TwilioMedia:
@@ -161,15 +141,6 @@ class TwilioMedia:
         if not size:
             raise Unfetchable("it is empty")
         return b"".join(pieces)
-
-
-def read_place(url: str) -> Place:
-    """Raises Unfetchable for anything that is not plainly an address: who checks and who connects read it alike."""
-    match = ADDRESS.fullmatch(url)
-    if match is None or "#" in url:
-        raise Unfetchable("its address cannot be read")
-    scheme, host = match["scheme"].lower(), match["host"].lower()
-    return Place(scheme, host, int(match["port"] or PORTS[scheme]), match["target"] or "/")
 
 
 def read_redirect(location: bytes, place: Place) -> Place:

@@ -37,11 +37,11 @@ $$;
 comment on function hold_address(uuid) is 'Locks the address a conversation is held with: for whoever may come to it with the conversation in hand, because everybody else takes the address first.';
 
 create or replace function is_called_off(m messages) returns boolean language sql stable as $$
-  select m.kind is not distinct from 'opt_out' or exists (
+  select coalesce(m.kind in ('opt_out', 'csat'), false) or exists (
     select from conversations c join messages s on s.conversation_id = c.id and s.direction = 'inbound' and s.kind = 'opt_out'
      where c.id = m.conversation_id and s.created_at > m.created_at and is_suppressed(c))
 $$;
-comment on function is_called_off(messages) is 'Whether nobody misses a message of ours that does not arrive: the customer has asked us to stop since, or it is the word that says we have.';
+comment on function is_called_off(messages) is 'Whether nobody misses a message of ours that does not arrive: the customer has asked us to stop since, it is the word that says we have, or it only asked whether they were content.';
 
 create or replace function keep_aside(m jsonb) returns conversations language plpgsql as $$
 declare talk conversations; who uuid := resolve_customer(m->'customer');

@@ -13,18 +13,24 @@ begin
     when m.id is null or m.delivery not in ('pending', 'sending', 'unknown') then 'done'
     when m.delivery <> 'pending' and absence is null then 'look_up'
     when m.kind is distinct from 'opt_out' and is_suppressed(talk) then 'suppress'
+    -- a question whether they are content is not worth a template, and out of place once they have written again
+    when m.kind = 'csat' and m.delivery = 'pending' and (talk.waiting_since is not null or free_until(talk) < clock_timestamp()) then 'cancel'
     -- they have said START since, and perhaps STOP again, which had a farewell of its own
     when m.kind = 'opt_out' and (suppressed_since(talk) <= m.sent_at) is not true then 'welcome'
     -- whatever became of the part before: it is off the queue, or this one would not be first
     when m.delivery = 'pending' and exists (select from messages p where p.reply_id = m.reply_id and p.part < m.part
                                                and p.delivery not in ('sent', 'delivered', 'read')) then 'cut'
-    when m.delivery = 'pending' and m.author = 'agent' and m.kind is distinct from 'opt_out' and talk.silenced_at > m.sent_at then 'cancel'
+    when m.delivery = 'pending' and m.author = 'agent' and m.sent_by is null and m.kind is distinct from 'opt_out' and talk.silenced_at > m.sent_at then 'cancel'
     when m.delivery = 'pending' then 'send'
     -- a second try: not after a person has spoken, and only one where a no of the vendor is no proof
-    when m.author = 'agent' and talk.silenced_at > m.sent_at then case absence when 'certain' then 'cancel' else 'park' end
+    when m.author = 'agent' and m.sent_by is null and talk.silenced_at > m.sent_at then case absence when 'certain' then 'cancel' else 'park' end
     when absence = 'likely' and m.possible_duplicate then 'park'
     else 'send' end;
-  if act = 'send' then
+  if act = 'send' and m.channel = 'web' then  -- the ticket page reads the row: there is nobody to send it to
+    perform mark_sent(m.id, m.id::text, null);
+    perform pg_notify('deskhand_reply', talk.thread_key);
+    act := 'done';
+  elsif act = 'send' then
     update lanes set lease_until = greatest(lease_until, clock_timestamp() + lease) where lane = in_lane;
     update messages set delivery = 'sending', tries = tries + 1, first_try_at = coalesce(first_try_at, clock_timestamp()),
            last_try_at = clock_timestamp(), possible_duplicate = possible_duplicate or coalesce(absence = 'likely', false),
@@ -91,7 +97,7 @@ create or replace function settle_wait(m messages) returns void language sql as 
             where not exists (select from messages p where p.conversation_id = c.id and p.author = 'person' and p.sent_at > w.read_at))
    where c.id = m.conversation_id and not exists (  -- nothing more is on its way
            select from messages o join message_queue q on q.dedupe_key = 'deliver:' || o.id
-            where o.conversation_id = c.id and o.delivery in ('pending', 'sending', 'unknown'))
+            where o.conversation_id = c.id and o.delivery in ('pending', 'sending', 'unknown') and o.kind is distinct from 'csat')
 $$;
 comment on function settle_wait(messages) is 'A message has reached the customer: they wait no longer, unless they have written since. The caller holds the locks.';
 
@@ -115,14 +121,14 @@ begin
   end if;
   perform pg_advisory_xact_lock(hashtextextended('vendor:' || in_vendor_id, 0));  -- a report that comes now waits for us, or we see it
   update messages set vendor_id = in_vendor_id, delivery = 'sent', delivery_error = null where id = m.id;
-  if m.part = m.parts then
+  if m.part = m.parts and m.sent_by is null then  -- how long a person thought about a draft is no delivery
     update agent_metrics set delivery_ms = extract(epoch from now_at - finished_at) * 1000,
            total_ms = waiting_ms + thinking_ms + extract(epoch from now_at - finished_at) * 1000 where turn_id = m.turn_id;
   end if;
-  if m.part = m.parts and m.kind not in ('handoff', 'opt_out') then
+  if m.part = m.parts and m.kind not in ('handoff', 'opt_out', 'csat', 'correction') then
     update tickets set first_response_met_at = coalesce(first_response_met_at, now_at), updated_at = now_at
      where conversation_id = m.conversation_id and (status <> 'resolved' or resolved_at >= m.created_at);
-    perform case when c.handler = 'agent' or m.author = 'person' then settle_wait(m) else settle_by_person(c.id) end
+    perform case when c.handler = 'agent' or m.author = 'person' or m.sent_by is not null then settle_wait(m) else settle_by_person(c.id) end
        from conversations c where c.id = m.conversation_id;
   end if;
   update delivery_events set message_id = m.id where channel = m.channel and vendor_id = in_vendor_id and message_id is null;

@@ -22,6 +22,10 @@ comment on function place_mail(jsonb) is 'The conversation a customer''s mail be
 create or replace function store_mail(m jsonb, in_raw bytea, quiet interval, quiet_cap interval, prefix text) returns text language plpgsql as $$
 declare key text; trust int := (m->>'trust')::int; verdict text := m->>'verdict'; talk conversations;
 begin
+  if verdict in ('customer', 'late') and is_to_team(m) then
+    verdict := 'own';
+    m := m || '{"why": "answers a mail to the team", "tokens": []}';
+  end if;
   insert into mails (id, thread_id, message_id, verdict, why, arrived_at, raw)
   values (m->>'id', m->>'thread_id', m->>'message_id', verdict, m->>'why', (m->>'arrived_at')::timestamptz, in_raw)
   on conflict (id) do nothing;
@@ -74,7 +78,10 @@ begin
            o.idempotency_token in (select t::uuid from jsonb_array_elements_text(m->'tokens') t)
            or o.vendor_id in (select x.id from mails x where x.message_id = m->>'about'))
    order by o.created_at desc limit 1;
-  if not found then return; end if;
+  if not found then
+    perform note_returned(m);
+    return;
+  end if;
   select * into talk from conversations where id = about.conversation_id;
   update mails set thread_key = talk.thread_key where id = m->>'id';
   -- for good, and about the one it was sent to: anybody may have it forwarded to an address that does not exist
@@ -101,13 +108,14 @@ begin
   select * into talk from conversations where channel = 'gmail' and thread_key = key for update;
   update mails set thread_key = key where id = m->>'id';
   ticket := find_or_open_ticket(talk, prefix);
+  perform supersede_drafts(talk.id);
   perform silence_agent(talk.id);
   insert into messages (conversation_id, customer_id, channel, direction, author, body, kind, idempotency_token, reply_id, delivery, vendor_id, sent_at)
   values (talk.id, talk.customer_id, 'gmail', 'outbound', 'person', m->>'body', 'answer', gen_random_uuid(), gen_random_uuid(), 'sent', m->>'id',
           clock_timestamp())  -- it answers what was read before it, whatever the clocks say
   returning * into said;
   perform settle_wait(said);
-  update conversations set status = 'waiting', updated_at = clock_timestamp() where id = talk.id;
+  update conversations set status = 'waiting', snoozed_until = null, updated_at = clock_timestamp() where id = talk.id;
   update tickets set status = 'answered', resolved_at = null, updated_at = clock_timestamp(), first_response_met_at = coalesce(first_response_met_at, said.sent_at)
    where id = ticket.id;
 end $$;

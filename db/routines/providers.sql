@@ -24,6 +24,12 @@ create or replace function note_answer(in_provider text) returns void language s
 $$;
 comment on function note_answer(text) is 'A model that had failed answered: it is in use again.';
 
+create or replace function forgive_refusals() returns void language sql as $$
+  update provider_health set state = 'closed', failures = 0, opened_until = null, half_open_by = null, updated_at = now()
+   where state = 'open' and last_error in ('unauthorised', 'quota')
+$$;
+comment on function forgive_refusals() is 'A worker begins, perhaps with the key or model name that was wrong before mended: models that refused theirs are tried again.';
+
 create or replace function win_probe(in_provider text, by_worker text, for_at_most interval) returns boolean language sql as $$
   with won as (
     update provider_health set half_open_by = by_worker, opened_until = now() + for_at_most, updated_at = now()
@@ -45,31 +51,37 @@ returns table (name text, key text, ceiling numeric) language sql immutable as $
 $$;
 comment on function list_budgets(text, uuid, uuid, numeric, numeric, numeric) is 'The budgets that money for this conversation comes out of: the name of each, its row in quotas, and what it may hold.';
 
-create or replace function add_spend(in_conversation uuid, usd numeric) returns void language sql as $$
+create or replace function spend_day(at_time timestamptz) returns text language sql stable as $$
+  select 'spend:' || to_char(at_time at time zone 'UTC', 'YYYY-MM-DD')
+$$;
+comment on function spend_day(timestamptz) is 'The row of quotas that holds what was spent on the day of this moment, in UTC; what a turn spends belongs to the day it began.';
+
+create or replace function count_spend(in_conversation uuid, usd numeric, day text) returns void language sql as $$
   insert into quotas as q (key, level, is_won)
   select b.key, greatest(usd, 0), true
     from (select customer_id from conversations where id = in_conversation) c,
-         list_budgets('spend:' || to_char(now() at time zone 'UTC', 'YYYY-MM-DD'), in_conversation, c.customer_id, null, null, null) b
+         list_budgets(day, in_conversation, c.customer_id, null, null, null) b
    where usd <> 0 order by b.key
   on conflict (key) do update set level = greatest(q.level + usd, 0), updated_at = clock_timestamp()
 $$;
-comment on function add_spend(uuid, numeric) is 'Counts money against the budgets of the day, the conversation and the customer; a negative sum is given back.';
+comment on function count_spend(uuid, numeric, text) is 'Counts money against the budgets of a day (see spend_day), the conversation and the customer; a negative sum is given back.';
 
 create or replace function reserve_spend(in_conversation uuid, in_turn uuid, usd numeric, day_limit numeric, conversation_limit numeric, customer_limit numeric)
 returns text language plpgsql as $$
-declare today text := 'spend:' || to_char(now() at time zone 'UTC', 'YYYY-MM-DD'); who uuid; lacking text;
+declare day text; who uuid; lacking text;
 begin
   -- the turn before the budgets, as its commit locks them; all budgets in the order of their keys, wherever they are locked
   perform from turns where id = in_turn for update;
+  day := spend_day(coalesce((select started_at from turns where id = in_turn), now()));
   select customer_id into who from conversations where id = in_conversation;
   insert into quotas (key, level, is_won, ceiling)
-  select b.key, 0, true, b.ceiling from list_budgets(today, in_conversation, who, day_limit, conversation_limit, customer_limit) b order by b.key
+  select b.key, 0, true, b.ceiling from list_budgets(day, in_conversation, who, day_limit, conversation_limit, customer_limit) b order by b.key
   on conflict (key) do update set ceiling = excluded.ceiling;
-  select b.name into lacking from list_budgets(today, in_conversation, who, day_limit, conversation_limit, customer_limit) b
+  select b.name into lacking from list_budgets(day, in_conversation, who, day_limit, conversation_limit, customer_limit) b
     join quotas q using (key) where usd > 0 and q.level + usd > b.ceiling order by b.key limit 1;
   update quotas q set level = case when lacking is null then greatest(q.level + usd, 0) else q.level end, is_won = lacking is null,
-         refused_at = case when b.name = lacking then clock_timestamp() else q.refused_at end, updated_at = clock_timestamp()
-    from list_budgets(today, in_conversation, who, day_limit, conversation_limit, customer_limit) b where q.key = b.key;
+         refused_at = case when b.name = lacking then clock_timestamp() when lacking is not null or usd <= 0 then q.refused_at end, updated_at = clock_timestamp()
+    from list_budgets(day, in_conversation, who, day_limit, conversation_limit, customer_limit) b where q.key = b.key;
   if lacking is null then
     update turns set reserved_usd = greatest(reserved_usd + usd, 0) where id = in_turn;
   end if;
@@ -78,8 +90,8 @@ end $$;
 comment on function reserve_spend(uuid, uuid, numeric, numeric, numeric, numeric) is 'Sets US dollars aside in the budgets of the day, the conversation and the customer, in all or in none, for a turn if one is named: the name of a budget that has no room, null when it is done. A negative sum is given back.';
 
 create or replace function return_reserve(in_turn uuid) returns void language sql as $$
-  with held as (select conversation_id, reserved_usd from turns where id = in_turn and reserved_usd > 0 for update),
+  with held as (select conversation_id, reserved_usd, spend_day(started_at) as day from turns where id = in_turn and reserved_usd > 0 for update),
        freed as (update turns t set reserved_usd = 0 from held where t.id = in_turn)
-  select add_spend(conversation_id, -reserved_usd) from held
+  select count_spend(conversation_id, -reserved_usd, day) from held
 $$;
 comment on function return_reserve(uuid) is 'Gives back what a turn set aside for steps that nobody will write: its worker died, or lost its lane. What such a call may have cost is not counted.';

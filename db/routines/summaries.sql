@@ -5,7 +5,7 @@ create or replace function list_unsummarised(talk conversations) returns setof m
    where m.conversation_id = talk.id
      and m.sent_at >= coalesce(greatest(talk.context_from, (select t.sent_at from messages t where t.id = talk.summary_through)), '-infinity')
      and (talk.summary_through is null or (m.sent_at, m.id) > (select t.sent_at, t.id from messages t where t.id = talk.summary_through))
-     and m.delivery is distinct from 'cancelled' and (m.direction = 'outbound' or m.kind is null)
+     and m.delivery is distinct from 'cancelled' and m.kind is distinct from 'csat' and (m.direction = 'outbound' or m.kind is null)
 $$;
 comment on function list_unsummarised(conversations) is 'The messages of a conversation that the agent may read and its summary does not hold.';
 
@@ -16,7 +16,7 @@ $$;
 comment on function queue_summary(uuid) is 'Queues the summary of a conversation of which it lacks more than 20 messages, unless that waits already.';
 
 create or replace function newest_word(in_conversation uuid) returns messages language sql stable as $$
-  select * from messages where conversation_id = in_conversation and direction = 'outbound' and delivery is distinct from 'cancelled'
+  select * from messages where conversation_id = in_conversation and direction = 'outbound' and delivery is distinct from 'cancelled' and kind is distinct from 'csat'
    order by sent_at desc, id desc limit 1
 $$;
 comment on function newest_word(uuid) is 'What the customer was told last, its last part.';

@@ -76,7 +76,7 @@ begin
     'history', (select coalesce(jsonb_agg(to_jsonb(h) order by h.sent_at, h.id), '[]') from (
         select m.id, m.author, m.body, m.kind, m.citations, m.sent_at from messages m
          where m.conversation_id = talk.id and m.sent_at >= coalesce(talk.context_from, '-infinity')
-           and m.delivery is distinct from 'cancelled' and (m.direction = 'outbound' or m.kind is null)
+           and m.delivery is distinct from 'cancelled' and m.kind is distinct from 'csat' and (m.direction = 'outbound' or m.kind is null)
            and (m.external_id is null or not (t->'covers_external') ? m.external_id)
          order by m.sent_at desc, m.id desc limit 12) h),
     'steps', (select coalesce(jsonb_agg(to_jsonb(s) order by s.step), '[]') from turn_steps s where s.turn_id = running.id and not fresh));
@@ -92,7 +92,7 @@ create or replace function write_step(in_turn uuid, s jsonb) returns void langua
   settled as (
     update turns t set reserved_usd = greatest(t.reserved_usd - w.reserved_usd, 0) from written w where t.id = in_turn and w.reserved_usd is not null)
   -- an answer nobody counted may have cost all that was set aside for it
-  select add_spend(t.conversation_id, coalesce(w.cost_usd, case when w.error is null then w.reserved_usd end, 0) - coalesce(w.reserved_usd, 0))
+  select count_spend(t.conversation_id, coalesce(w.cost_usd, case when w.error is null then w.reserved_usd end, 0) - coalesce(w.reserved_usd, 0), spend_day(t.started_at))
     from written w join turns t on t.id = in_turn where w.cost_usd is not null or w.reserved_usd is not null
 $$;
 comment on function write_step(uuid, jsonb) is 'Adds a step to the journal of a turn and counts what it cost, less what was set aside for it; the caller holds the fence.';
@@ -121,21 +121,23 @@ end $$;
 comment on function win_reply(conversations) is 'The loop brake: whether the agent may reply once more in this conversation, to this customer, and to this mail domain.';
 
 create or replace function add_reply(talk conversations, author text, reply uuid, turn uuid, r jsonb) returns void language plpgsql as $$
-declare part int := 0; one text; added uuid; parts int := jsonb_array_length(r->'bodies');
+declare part int := 0; one text; added uuid; parts int := jsonb_array_length(r->'bodies'); hold interval := make_interval(secs => coalesce((r->>'hold_seconds')::float8, 0));
 begin
   for one in select jsonb_array_elements_text(r->'bodies') loop
     part := part + 1;
     insert into messages (conversation_id, customer_id, channel, direction, author, body, kind, citations, turn_id, idempotency_token,
-                          reply_id, part, parts, delivery, degraded, sent_at)
+                          reply_id, part, parts, delivery, degraded, sent_at, sent_by, held_until)
     values (talk.id, talk.customer_id, talk.channel, 'outbound', author, one, r->>'kind', coalesce(r->'citations', '[]'), turn,
             case part when 1 then reply else md5(reply || ':' || part)::uuid end, reply, part, parts,
-            r->>'delivery', coalesce((r->>'degraded')::boolean, false), clock_timestamp()) returning id into added;
+            r->>'delivery', coalesce((r->>'degraded')::boolean, false), clock_timestamp(), r->>'sent_by',
+            clock_timestamp() + nullif(hold, '0')) returning id into added;
     if r->>'delivery' = 'pending' then
-      perform add_work('out:' || talk.id, 'deliver', 0, 'deliver:' || added, jsonb_build_object('version', 1, 'message_id', added));
+      perform add_work('out:' || talk.id, 'deliver', 0, 'deliver:' || added, jsonb_build_object('version', 1, 'message_id', added),
+                       hold, interval '1 day');
     end if;
   end loop;
 end $$;
-comment on function add_reply(conversations, text, uuid, uuid, jsonb) is 'Writes a reply into the log, {bodies, kind, citations, delivery, degraded}: one message per body, each with its own token, and where a vendor has to take them (delivery pending) the work of sending them, in order.';
+comment on function add_reply(conversations, text, uuid, uuid, jsonb) is 'Writes a reply into the log, {bodies, kind, citations, delivery, degraded, sent_by, hold_seconds}: one message per body, each with its own token, and where a vendor has to take them (delivery pending) the work of sending them, in order.';
 
 create or replace function commit_turn(t jsonb) returns text language plpgsql as $$
 declare
@@ -144,6 +146,7 @@ declare
   answered boolean := reply is not null and reply->>'kind' in ('answer', 'clarifying_question', 'acknowledgement', 'refusal');
   is_delivered boolean := coalesce(reply->>'delivery' = 'sent', false);  -- the page reads the row; a vendor has yet to take it
   first_at timestamptz; left_over timestamptz; now_at timestamptz := clock_timestamp(); verdict text;
+  about text; needed text; ending text := t->>'outcome'; solves boolean := coalesce((t->>'resolves')::boolean, false);
 begin
   select * into held from lanes where lane = t->>'lane' and token = (t->>'token')::bigint for update;
   if not found then return 'lost'; end if;
@@ -197,43 +200,59 @@ begin
     elsif effect->>'kind' = 'assess' then
       update tickets set category = effect->>'category', priority = greatest(priority, (effect->>'priority')::smallint),
              priority_why = effect->>'priority_why', updated_at = now_at
-       where conversation_id = talk.id and status in ('open', 'answered')
+       where conversation_id = talk.id and status in ('open', 'answered') and sorted_by is null
          and not exists (select from examples e join messages m on m.id = e.message_id where m.conversation_id = talk.id);  -- a person knows better
     end if;
   end loop;
 
+  about := coalesce((select category from tickets where conversation_id = talk.id order by created_at desc limit 1),
+                    t->'brief'->'assessment'->>'category', 'general');
+  if ending = 'closed' and talk.waiting_since is not null and talk.handler = 'human' then
+    ending := 'silent';  -- thanks for one thing do not answer the other
+  elsif ending = 'closed' and exists (select from drafts where conversation_id = talk.id and state = 'pending' and source = 'agent') then
+    ending := 'drafted';
+  else
+    perform supersede_drafts(talk.id);
+  end if;
+  if reply->>'kind' in ('answer', 'clarifying_question', 'acknowledgement', 'refusal') and not talk.is_test
+     and mode_of(talk.channel, about) <> 'auto' then
+    ending := keep_draft_reply(talk, this.id, about, reply);
+    reply := null; answered := false; is_delivered := false; solves := false;
+    select * into talk from conversations where id = talk.id;  -- a person may have been called
+  end if;
   if reply is not null then
     perform add_reply(talk, 'agent', this.id, this.id, reply);
     update tickets set first_response_met_at = case when answered and is_delivered then coalesce(first_response_met_at, now_at) else first_response_met_at end,
            updated_at = now_at,
-           status = case when status = 'escalated' then status when (t->>'resolves')::boolean then 'resolved' else 'answered' end,
-           resolved_at = case when status <> 'escalated' and (t->>'resolves')::boolean then now_at end
+           status = case when status = 'escalated' then status when solves then 'resolved' else 'answered' end,
+           resolved_at = case when status <> 'escalated' and solves then now_at end
      where conversation_id = talk.id and status <> 'resolved';
   end if;
-  if t->>'outcome' = 'silent' and coalesce(talk.waiting_since, left_over) is not null then
+  if ending = 'silent' and coalesce(talk.waiting_since, left_over) is not null then
     -- a person had answered, or the customer had asked us to stop, and came back: that person's word is due anew
     update tickets k set status = 'escalated', resolved_at = null, team = coalesce(k.team, r.team, 'support'), assignee = coalesce(k.assignee, r.assignee),
            person_due_at = add_open_time(now_at, coalesce(r.respond_within, interval '4 hours'), r.calendar), updated_at = now_at
       from (select id, category from tickets where conversation_id = talk.id order by created_at desc limit 1) latest
       left join lateral route_of(latest.category) r on true
      where k.id = latest.id and (k.status = 'escalated' and k.person_due_at >= coalesce(talk.waiting_since, left_over)) is not true;
+    if found then needed := 'wrote_again'; end if;
   end if;
-  if t->>'outcome' = 'closed' then
+  if ending = 'closed' then
     update tickets set status = 'resolved', resolved_at = now_at, updated_at = now_at
      where conversation_id = talk.id and status in ('open', 'answered');
   end if;
   update conversations set
-         handler = case when t->>'outcome' = 'escalated' then 'human' else handler end,
-         epoch = epoch + (t->>'outcome' = 'escalated')::int,
-         status = case when t->>'outcome' in ('escalated', 'silent') then 'open'
-                       when (t->>'resolves')::boolean or t->>'outcome' = 'closed' then 'resolved' else 'waiting' end,
-         settled_at = case when (t->>'resolves')::boolean or t->>'outcome' = 'closed' then now_at end,
-         waiting_since = case when answered and is_delivered or t->>'outcome' = 'closed' then left_over
-                              when t->>'outcome' = 'silent' then coalesce(waiting_since, left_over)
+         handler = case when ending = 'escalated' then 'human' else handler end,
+         epoch = epoch + (ending = 'escalated')::int,
+         status = case when ending in ('escalated', 'silent', 'drafted') then 'open'
+                       when solves or ending = 'closed' then 'resolved' else 'waiting' end,
+         settled_at = case when solves or ending = 'closed' then now_at end,
+         waiting_since = case when answered and is_delivered or ending = 'closed' then left_over
+                              when ending = 'silent' then coalesce(waiting_since, left_over)
                               else coalesce(waiting_since, first_at, now_at) end,
-         language = coalesce(t->>'language', language), sentiment = coalesce((t->>'sentiment')::real, sentiment), updated_at = now_at
+         snoozed_until = null, language = coalesce(t->>'language', language), sentiment = coalesce((t->>'sentiment')::real, sentiment), updated_at = now_at
    where id = talk.id;
-  update turns set state = 'done', outcome = t->>'outcome', model = t->>'model',
+  update turns set state = 'done', outcome = ending, model = t->>'model',
          timings_ms = t->'timings_ms', input_tokens = (t->>'input_tokens')::int, output_tokens = (t->>'output_tokens')::int,
          cost_usd = (t->>'cost_usd')::numeric, error = t->>'error', brief = nullif(t->'brief', 'null'), finished_at = now_at where id = this.id;
   insert into agent_metrics (turn_id, conversation_id, channel, finished_at, waiting_ms, thinking_ms, delivery_ms, total_ms,
@@ -242,9 +261,14 @@ begin
          case when is_delivered then 0 end,
          case when reply is null or is_delivered then extract(epoch from now_at - coalesce(first_at, now_at)) * 1000 end,
          (t->>'input_tokens')::int, (t->>'output_tokens')::int, (t->>'cost_usd')::numeric, talk.sentiment,
-         (t->>'sentiment')::real, t->>'outcome' = 'escalated', t->>'outcome', talk.is_test);
+         (t->>'sentiment')::real, ending = 'escalated', ending, talk.is_test);
   perform return_reserve(this.id);
   perform queue_summary(talk.id);
+  if ending = 'escalated' then
+    needed := coalesce((select escalation_reason from tickets where conversation_id = talk.id order by created_at desc limit 1), 'escalated');
+  end if;
+  if ending = 'drafted' then needed := 'draft'; end if;
+  if needed is not null then perform note_needed(talk.id, needed); end if;
   return 'done';
 end $$;
 comment on function commit_turn(jsonb) is 'Everything of a turn, or nothing: the messages, what the tools did, the reply, the ticket, the ledger and the metrics, and the queue rows gone. done; superseded (the customer wrote again), silenced (a person took over), lost (another worker has the lane): then nothing was kept; braked (too many replies to this customer): nothing was kept and the turn is still open, end it at a person.';

@@ -1,45 +1,49 @@
 -- What people read. Dropped first, because a view cannot change its columns in place.
 
-drop view if exists mail_log, alarms, waiting_customers, turn_explained, queue_overview, channel_metrics, channel_costs, ticket_costs, turn_costs;
+drop view if exists autonomy_evidence, inbox, mail_log, alarms, waiting_customers, turn_explained, queue_overview, channel_metrics, channel_costs, ticket_costs, turn_costs;
 
 create view waiting_customers as
 -- a conversation whose customer waits
 select c.id as conversation_id, k.reference, c.channel, c.customer_id, c.waiting_since, w.waits_for, w.owner, w.due_at,
-       k.priority, k.escalation_reason, case w.waits_for when 'delivery' then said.tries else l.attempts end as attempts,
-       case w.waits_for when 'delivery' then said.delivery_error else l.last_error end as last_error,
+       k.priority, k.escalation_reason, case w.waits_for when 'delivery' then coalesce(first.tries, said.tries) else l.attempts end as attempts,
+       case w.waits_for when 'delivery' then coalesce(first.delivery_error, said.delivery_error) else l.last_error end as last_error,
        case w.waits_for when 'person' then not w.is_filed and (w.owner is null or w.due_at is null) else not w.is_worked_on end as is_unseen,
-       coalesce(w.due_at < now(), false) as is_overdue, free_until(c) as free_until
+       coalesce(w.due_at < now(), false) as is_overdue,
+       -- null elsewhere anyway, but asking it of every row would take as long as all the rest
+       case when c.channel in (select g.channel from channel_configs g where g.reply_window is not null) then free_until(c) end as free_until,
+       c.channel || ':' || c.thread_key as lane
   from conversations c
   left join lateral (select * from tickets t where t.conversation_id = c.id order by t.created_at desc limit 1) k on true
-  left join lanes l on l.lane = c.channel || ':' || c.thread_key
-  left join lanes o on o.lane = 'out:' || c.id
-  left join lateral (select m.author, m.delivery in ('pending', 'sending', 'unknown', 'failed') as is_under_way,
-                            coalesce(f.tries, m.tries) as tries, coalesce(f.delivery_error, m.delivery_error) as delivery_error
+  -- limit 1: looked up one by one, for few of all there are wait; joined, whole tables are read as long as they are not huge
+  left join lateral (select * from lanes x where x.lane = c.channel || ':' || c.thread_key limit 1) l on true
+  left join lateral (select * from lanes x where x.lane = 'out:' || c.id limit 1) o on true
+  left join lateral (select m.author, m.delivery in ('pending', 'sending', 'unknown', 'failed') as is_under_way, m.tries, m.delivery_error
                        from messages m
-                       left join lateral (select * from messages e  -- the first that is not with the vendor holds up the rest
-                                           where e.conversation_id = c.id and e.delivery in ('pending', 'sending', 'unknown')
-                                           order by e.sent_at, e.part, e.id limit 1) f on true
-                      where m.conversation_id = c.id and m.direction = 'outbound' and m.delivery <> 'cancelled'
+                      where m.conversation_id = c.id and m.direction = 'outbound' and m.delivery <> 'cancelled' and m.kind is distinct from 'csat'
                       order by m.sent_at desc, m.id desc limit 1) said on true
-  left join lateral (select d.first_response_due_at from due_times(k.category, c.plan, c.waiting_since) d
-                      where c.handler = 'agent' and k.first_response_met_at is not null) again on true
+  left join lateral (select e.tries, e.delivery_error from messages e  -- the first that is not with the vendor holds up the rest
+                      where e.conversation_id = c.id and e.delivery in ('pending', 'sending', 'unknown')
+                      order by e.sent_at, e.part, e.id limit 1) first on said.is_under_way
+  left join lateral (select true as waits from drafts p where p.conversation_id = c.id and p.state = 'pending' and p.source = 'agent') draft on true
   cross join lateral (
     select coalesce(l.pending, 0) > 0 as is_filed, coalesce(l.pending, 0) > 0 or coalesce(o.pending, 0) > 0 as is_worked_on,
-           case when c.handler = 'human' and not (said.author is not distinct from 'person' and coalesce(o.pending, 0) > 0) then 'person'
+           case when (c.handler = 'human' or draft.waits) and not (said.author is not distinct from 'person' and coalesce(o.pending, 0) > 0) then 'person'
                 when l.pending > 0 then case when l.lease_until > now() then 'turn' else 'queue' end
                 when said.is_under_way then 'delivery' else 'nobody' end as waits_for,
-           case when c.handler = 'human' then coalesce(k.assignee, k.team)
+           case when c.handler = 'human' or draft.waits then coalesce(k.assignee, k.team)
                 when l.pending > 0 or o.pending > 0 then 'agent' end as owner,
            -- a person's due time that lies before this wait was for an earlier word
-           case when c.handler = 'human' then case when k.person_due_at >= c.waiting_since then k.person_due_at end
-                when k.first_response_met_at is null then k.first_response_due_at else again.first_response_due_at end as due_at) w
+           case when c.handler = 'human' or draft.waits then case when k.person_due_at >= c.waiting_since then k.person_due_at end
+                when k.first_response_met_at is null then k.first_response_due_at
+                else (select d.first_response_due_at from due_times(k.category, c.plan, c.waiting_since) d) end as due_at
+    offset 0) w  -- each of them worked out once, though it is asked for several times
  where c.waiting_since is not null and not c.is_test
 union all
 -- a message that no turn has taken up yet, in a conversation that is new or was at rest
 select c.id, k.reference, split_part(l.lane, ':', 1), c.customer_id, q.created_at, case when l.lease_until > now() then 'turn' else 'queue' end,
        case when c.handler = 'human' then coalesce(k.assignee, k.team) else 'agent' end, w.due_at, k.priority, null,
-       l.attempts, l.last_error, false, coalesce(w.due_at < now(), false), null
-  from lanes l
+       l.attempts, l.last_error, false, coalesce(w.due_at < now(), false), null, l.lane
+  from (select distinct x.lane from message_queue x where x.kind = 'inbound') filed join lanes l using (lane)
   left join conversations c on c.channel = split_part(l.lane, ':', 1) and c.thread_key = substr(l.lane, strpos(l.lane, ':') + 1)
   left join lateral (select * from tickets t where t.conversation_id = c.id order by t.created_at desc limit 1) k on true
   cross join lateral (select i.created_at from message_queue i
@@ -54,7 +58,7 @@ select c.id, k.reference, split_part(l.lane, ':', 1), c.customer_id, q.created_a
 union all
 -- a message that was given up before anybody could be called
 select c.id, k.reference, split_part(d.lane, ':', 1), c.customer_id, d.created_at, 'nobody', null, null, k.priority, 'dead_letter',
-       d.attempts, d.error, true, true, null
+       d.attempts, d.error, true, true, null, d.lane
   from (select distinct on (g.lane) g.* from dead_letters g
          where g.kind = 'inbound'
            and not exists (select from messages m where m.channel = g.payload->>'channel' and m.external_id = g.payload->>'external_id')
@@ -64,7 +68,58 @@ select c.id, k.reference, split_part(d.lane, ':', 1), c.customer_id, d.created_a
   left join lateral (select * from tickets t where t.conversation_id = c.id order by t.created_at desc limit 1) k on true
  where c.waiting_since is null and c.is_test is not true
    and not exists (select from messages m where m.conversation_id = c.id and m.author = 'person' and m.sent_at > d.created_at);
-comment on view waiting_customers is 'Everyone whose last word has no answer yet, each once: what they wait for (queue, turn, delivery, person or nobody), who owes it, since when, and by when; null where no ticket promises a time. attempts and last_error are those of what they wait for. is_unseen: nobody owns it, it waits for a person and no time is set, or nothing will happen any more, so somebody must look. free_until: until when they may be written to freely; null: for ever, or not known yet.';
+comment on view waiting_customers is 'Everyone whose last word has no answer yet, each once: what they wait for (queue, turn, delivery, person or nobody), who owes it, since when, and by when; null where no ticket promises a time. attempts and last_error are those of what they wait for. is_unseen: nobody owns it, it waits for a person and no time is set, or nothing will happen any more, so somebody must look. free_until: until when they may be written to freely; null: for ever, or not known yet. lane: the queue of their messages.';
+
+create view inbox as
+select w.conversation_id, w.reference, w.channel, coalesce(u.name, queued.name) as customer, coalesce(nullif(c.subject, ''), queued.subject, '') as subject,
+       coalesce(queued.words, said.words, '') as words, w.waits_for, w.owner, k.assignee, w.waiting_since, w.due_at, w.is_overdue, w.is_unseen,
+       w.priority, k.category, w.escalation_reason as reason, c.sentiment, c.language, coalesce(c.tags, '{}') as tags,
+       c.snoozed_until, w.free_until, coalesce(k.warned_at >= w.waiting_since, false) as is_warned
+  from waiting_customers w
+  left join lateral (select * from conversations x where x.id = w.conversation_id limit 1) c on true
+  left join lateral (select * from customers x where x.id = w.customer_id limit 1) u on true
+  left join lateral (select t.category, t.assignee, t.warned_at from tickets t where t.reference = w.reference limit 1) k on true
+  left join lateral (select left(m.body, 240) as words from messages m
+                      where m.conversation_id = w.conversation_id and m.direction = 'inbound' and m.kind is null
+                      order by m.sent_at desc, m.id desc limit 1) said on true
+  left join lateral (select q.payload->'customer'->>'name' as name, q.payload->>'subject' as subject, left(q.payload->>'body', 240) as words
+                       from message_queue q where q.kind = 'inbound' and q.lane = w.lane
+                      order by q.id desc limit 1) queued on true
+ order by w.is_unseen desc, w.due_at nulls last, w.priority desc nulls last, c.sentiment nulls last, w.waiting_since;
+comment on view inbox is 'Everyone of waiting_customers as the page /inbox lists them, most urgent first: unseen, then by due time, priority and anger. words: what they wrote last. assignee: the person who has it. snoozed_until: the page shows them elsewhere until then. is_warned: little of the promised time is left.';
+
+create view autonomy_evidence as
+with drafted as (
+  select d.channel, d.category, count(*) as decided, count(*) filter (where d.state = 'approved') as unedited,
+         count(*) filter (where d.state = 'edited') as edited, count(*) filter (where d.state = 'rejected') as rejected,
+         percentile_cont(0.5) within group (order by d.distance) as median_distance
+    from drafts d left join autonomy a using (channel, category)
+   where d.source = 'agent' and d.state in ('approved', 'edited', 'rejected') and d.decided_at > coalesce(a.decided_at, '-infinity')
+   group by d.channel, d.category
+), answered as (
+  select c.channel, k.category, count(*) as answers,
+         count(*) filter (where exists (  -- what came next ended at a person
+           select from agent_metrics later where later.conversation_id = m.conversation_id and later.finished_at > m.finished_at
+              and later.finished_at < m.finished_at + interval '3 days' and later.outcome = 'escalated')
+           or exists (select from csat s where s.conversation_id = m.conversation_id and s.about = 'agent' and s.score <= 2  -- or they were not content
+                         and s.asked_at > m.finished_at and s.asked_at < m.finished_at + interval '3 days')) as troubled
+    from agent_metrics m join conversations c on c.id = m.conversation_id and not c.is_test
+    join lateral (select category from tickets t where t.conversation_id = c.id order by t.created_at desc limit 1) k on true
+    left join autonomy a on a.channel = c.channel and a.category = k.category
+   where m.outcome = 'answered' and m.finished_at > greatest(coalesce(a.decided_at, '-infinity'), now() - interval '30 days')
+   group by c.channel, k.category
+), seen as (
+  select channel, category, mode_of(channel, category) as mode, coalesce(decided, 0) as decided, coalesce(unedited, 0) as unedited,
+         coalesce(edited, 0) as edited, coalesce(rejected, 0) as rejected, median_distance, wilson_lower(unedited, decided) as surely_unedited,
+         coalesce(answers, 0) as answers, coalesce(troubled, 0) as troubled, wilson_lower(troubled, answers) as surely_troubled
+    from drafted full join answered using (channel, category)
+)
+select s.*, case when s.mode = 'draft' and s.decided >= l.approvals_from and s.surely_unedited > l.unedited_above then 'auto'
+                 when s.mode = 'auto' and s.answers >= l.answers_from and s.surely_troubled > l.trouble_above then 'draft' end as proposal,
+       format('%s of %s drafts approved as they were (surely %s %%); after %s of %s answers a person was needed, or the mark was bad', s.unedited, s.decided,
+              coalesce(round(100 * s.surely_unedited), 0), s.troubled, s.answers) as why
+  from seen s cross join autonomy_limits l;
+comment on view autonomy_evidence is 'How the agent''s drafts and answers fared, by channel and category, since the last decision about them: how many drafts people decided, and how; how many answers of the last 30 days were followed by a person within three days or by a bad mark (1 or 2); surely_: the lower bound of the share (95 %). proposal: auto, for a manager to decide; draft, done by itself within the hour.';
 
 create view mail_log as
 select m.id, m.arrived_at, m.verdict, m.why, m.thread_key, k.reference, octet_length(m.raw) as bytes
@@ -268,8 +323,8 @@ with sessions as (
                                 else 'Customers on %s whose reply may or may not have arrived: %s (%s). The latest: %s.' end,
                 u.channel, count(*), name_tickets(array_agg(u.reference order by u.last_try_at)),
                 coalesce((array_agg(u.delivery_error order by u.last_try_at desc))[1], 'no reason was given')),
-         case u.delivery when 'failed' then 'It will not be sent again. Each ticket says why, beside the reply: answer there in another way, or reach them elsewhere.'
-              else 'Look at the vendor whether it arrived, and answer in the ticket if it did not.' end
+         case u.delivery when 'failed' then 'It will not be sent again. Each conversation''s page says why, beside the reply: answer there in another way, or reach them elsewhere.'
+              else 'Look at the vendor whether it arrived, and answer in the conversation if it did not.' end
     from undelivered u where u.delivery = 'failed' or u.delivery = 'unknown' and not u.is_queued group by u.delivery, u.channel
   union all
   select 'delivery_delayed', u.channel, count(*), min(u.sent_at),
@@ -325,18 +380,25 @@ with sessions as (
   union all
   select case when p.last_error in ('quota', 'unauthorised') then 'provider_refused' else 'provider_open' end, p.provider, greatest(p.failures, 1), p.updated_at,
          format('%s is left alone until %s (%s).', p.provider, date_trunc('second', p.opened_until), p.last_error),
-         case when p.last_error in ('quota', 'unauthorised') then 'Its key, model name or account is refused: mend that at the provider or in the settings. The next model of the chain answers meanwhile.'
+         case when p.last_error in ('quota', 'unauthorised') then 'Its key, model name or account is refused: mend that at the provider, or in the settings and start again. The next model of the chain answers meanwhile.'
               else 'It is tried again by itself, and the next model of the chain answers meanwhile. If it lasts, see its status page.' end
     from provider_health p where p.state = 'open' and p.opened_until > now() - interval '1 hour'  -- later: nobody asks it any more
   union all
   select 'budget_used', 'day', case when q.refused_at is null then least(100 * q.level / q.ceiling, 99) else 100 end, coalesce(q.refused_at, q.updated_at),
          format('Of today''s %s dollars for models %s are spent or set aside.', q.ceiling, round(q.level::numeric, 4)),
          'At 100 percent the offline model answers until midnight UTC: raise DAILY_BUDGET_USD if that is too soon; views channel_costs and turn_explained show what the money went to.'
-    from quotas q where q.key = 'spend:' || to_char(now() at time zone 'UTC', 'YYYY-MM-DD') and q.ceiling > 0
+    from quotas q where q.key = spend_day(now()) and q.ceiling > 0
   union all
   select 'mail_parked', 'gmail', count(*), min(x.arrived_at), format('Mails that could not be read: %s, the latest: %s.', count(*), (array_agg(x.why order by x.arrived_at desc))[1]),
          'Nobody answers them. select id, arrived_at, why from mails where verdict = ''parked''; look at them in Gmail, answer there, and then: update mails set verdict = ''person'' where id = ...'
     from mails x where x.verdict = 'parked' having count(*) > 0
+  union all
+  select 'nobody_told', 'team', count(*), min(n.made_at),
+         format('Customers who wait for a person and of whom nobody was told: %s (%s), because %s.', count(*),
+                name_tickets(array_agg(w.reference order by n.made_at)), (array_agg(n.error order by n.made_at desc))[1]),
+         'Open /inbox. To be told the next time: set Gmail up and invite people or fill escalation_routes.notify, or add a webhook in /webhooks.'
+    from notices n join waiting_customers w on w.conversation_id = n.conversation_id and w.waits_for = 'person'
+   where n.seen_at is null and n.told_at is null and n.error is not null having count(*) > 0
 )
 select m.alarm, m.about, coalesce(m.value >= l.person_from, false) as needs_person, m.since, nullif(m.value, 'infinity')::float8 as value, l.unit,
        m.detail, m.what_to_do

@@ -9,14 +9,14 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from agent.articles import parse_article
 from agent.grounding import Evidence, Problem, ReplyDraft, check_reply
 from agent.guarded import GuardedTexts
-from agent.passages import split_passages
 from agent.prompt import list_policy_rules
-from agent.text import plain_text
+from app.front_matter import parse_article
 from app.knowledge_files import SAMPLE_COMPANY
 from db.knowledge import NewArticle
+from db.passages import split_passages
+from db.text import plain_text
 
 EVALS = Path(__file__).parents[1] / "evals"
 

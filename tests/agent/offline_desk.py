@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from agent import tool_arguments
-from agent.articles import parse_article
 from agent.assess import Assessor
 from agent.brief import Author, Brief, ChannelLimits, Line
 from agent.grounding import Evidence, Problem, ReplyDraft, check_reply
 from agent.models.base import ModelRequest, Text, ToolCall, ToolResult
 from agent.models.offline import OfflineModel
 from agent.tool_schemas import TOOLS
+from app.front_matter import parse_article
 from tests.shipped import load_classifier
 
 ASSESSOR = Assessor(load_classifier())

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from agent.articles import parse_article
 from agent.extract import Space, extract_answer, quote_best
-from agent.text import plain_text
+from app.front_matter import parse_article
+from db.text import plain_text
 from tests.agent.offline_desk import SAMPLE_COMPANY, Desk, make_brief, sample_result
 
 CHANNELS = pytest.mark.parametrize("space", [Space(300, 1600), Space(900, 2500)], ids=["chat", "web"])

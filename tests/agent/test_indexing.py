@@ -1,10 +1,11 @@
 import pytest
 
-from agent.articles import ArticleError, parse_article
 from agent.embeddings import EmbeddingUnavailable
 from agent.indexing import import_article, index_article, reindex
 from agent.retrieval import SearchQuery, search
+from app.front_matter import parse_article
 from db import knowledge
+from db.articles import ArticleError
 from db.embeddings import WrongDimensions, list_unindexed
 from db.pool import Connection, Pool
 from tests.agent.word_embedder import WordEmbedder, take_in, write_article

@@ -67,6 +67,15 @@ async def test_a_refused_key_or_an_empty_account_is_not_tried_again_for_a_quarte
     assert await conn.fetchval(minutes) == 15
 
 
+async def test_whoever_mends_the_key_and_starts_again_is_not_made_to_wait(pool: Pool, conn: Connection) -> None:
+    refused, _ = open_provider(pool, refuse(401, message="Incorrect API key"))
+    await fail(refused)
+    mended, server = open_provider(pool, GOOD, worker="the next process")
+    await mended.reply(ask())
+    assert len(server.seen) == 1
+    assert await conn.fetchval("select count(*) from alarms where alarm like 'provider%'") == 0
+
+
 async def test_a_provider_that_is_left_alone_is_an_alarm_and_a_refused_key_one_for_a_person(
     pool: Pool, conn: Connection
 ) -> None:

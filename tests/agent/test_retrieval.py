@@ -1,7 +1,10 @@
 import pytest
 
+from agent.indexing import import_article
 from agent.retrieval import SearchQuery, SearchResult, search
-from db.pool import Connection, Pool
+from app.front_matter import parse_article
+from app.knowledge_files import SAMPLE_COMPANY
+from db.pool import Connection, Pool, acquire
 from db.search import add_thresholds
 from tests.agent.word_embedder import WordEmbedder, take_in
 
@@ -263,3 +266,16 @@ async def test_two_articles_equally_near_are_never_a_sure_answer(pool: Pool) -> 
         await take_in(pool, slug, "Where the webhooks are.", title="Webhooks")
     assert (await search(pool, None, SearchQuery("webhooks"))).confidence == "low"
     assert (await search(pool, None, SearchQuery("refund policy"))).confidence == "high"
+
+
+async def test_what_an_article_is_asked_by_its_title_is_answered_by_its_opening(pool: Pool) -> None:
+    for path in sorted(SAMPLE_COMPANY.glob("*.md")):
+        async with acquire(pool) as conn:
+            await import_article(conn, parse_article(path.read_text(encoding="utf-8"), path.stem))
+    asked = {
+        "How do I reset my password?": "",
+        "I am locked out after wrong tries": "Locked out after wrong tries",
+    }
+    for question, heading in asked.items():
+        found = await search(pool, None, SearchQuery(question))
+        assert (found.passages[0].slug, found.passages[0].heading) == ("reset-password", heading)

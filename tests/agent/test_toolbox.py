@@ -4,12 +4,12 @@ import json
 from typing import Any
 from uuid import uuid4
 
-from agent.articles import parse_article
 from agent.effects import Escalate
 from agent.indexing import import_article
 from agent.models.base import ToolCall
 from agent.phrases import say
 from agent.toolbox import Toolbox, ToolContext, TurnState
+from app.front_matter import parse_article
 from db import knowledge
 from db.pool import Connection, Pool
 from tests.agent.samples import BRIEF

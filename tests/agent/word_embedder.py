@@ -5,10 +5,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from agent.articles import parse_article
 from agent.embeddings import EmbeddingUnavailable
 from agent.indexing import Imported, import_article, index_article
 from agent.words import list_words, stem_word
+from app.front_matter import parse_article
 from db.pool import Pool
 
 SAME_TO_IT = {"cash": "refund"}

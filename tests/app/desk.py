@@ -1,6 +1,6 @@
 """The web application in the test's own loop, and a worker that says what the test wants."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -9,6 +9,7 @@ from typing import Any
 import httpx2
 from starlette.types import Receive, Scope, Send
 
+from app.access import GuardedRoute
 from app.database import Database
 from app.main import create_app
 from app.settings import Settings, read_settings
@@ -36,10 +37,12 @@ def make_settings(**environ: str) -> Settings:
 
 @asynccontextmanager
 async def open_desk(
-    database_url: str, *, pool: Pool | None = None, settings: Settings | None = None, host: str = "127.0.0.1"
-) -> AsyncIterator[httpx2.AsyncClient]:
+    database_url: str, *, pool: Pool | None = None, settings: Settings | None = None, host: str = "127.0.0.1",
+    more: Sequence[GuardedRoute] = (),
+) -> AsyncIterator[httpx2.AsyncClient]:  # fmt: skip
     """A client of the whole application, its lifespan included. Crashes answer 500, as they do behind a server."""
     app = create_app(settings or make_settings(), Database(database_url, database_url), pool=pool)
+    app.router.routes.extend(more)
     async with app.router.lifespan_context(app) as state:
 
         async def with_state(scope: Scope, receive: Receive, send: Send) -> None:
@@ -48,6 +51,13 @@ async def open_desk(
         transport = httpx2.ASGITransport(with_state, raise_app_exceptions=False, client=(host, 5000))
         async with httpx2.AsyncClient(transport=transport, base_url="http://localhost:8000") as client:
             yield client
+
+
+async def find_conversation(desk: httpx2.AsyncClient, reference: str) -> str:
+    """The address of a ticket's conversation, where the team's browser is led."""
+    answer = await desk.get(f"/support/ticket/{reference}", headers=STAFF | HTML)
+    assert answer.status_code == 303, answer.text
+    return str(answer.headers["location"])
 
 
 @dataclass(frozen=True)
@@ -67,9 +77,13 @@ class Answer:
 
 
 async def answer_waiting(conn: Connection, answer: Answer | None = None) -> int:
-    """Claim every lane that is due and commit one turn for each; how many there were."""
+    """Claim every lane of customers that is due and commit one turn for each; how many there were."""
     answer = answer or Answer()
-    lanes = await queue.claim_lanes(conn, worker="test", lanes=50, messages=50, lease=timedelta(seconds=30))
+    claimed = await queue.claim_lanes(conn, worker="test", lanes=50, messages=50, lease=timedelta(seconds=30))
+    lanes = [lane for lane in claimed if lane.jobs[0].kind == "inbound"]
+    for lane in claimed:
+        if lane not in lanes:
+            await queue.release_lane(conn, lane)
     for lane in lanes:
         first = lane.jobs[0].payload
         turn = await turns.open_turn(

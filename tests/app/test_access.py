@@ -16,7 +16,8 @@ from tests.channels.twilio import ENVIRON
 NOWHERE = "postgresql://desk:desk@127.0.0.1:1/none"
 PUBLIC = {
     ("GET", "/"), ("POST", "/support/submit"), ("GET", "/help/{slug}"), ("GET", "/health"), ("GET", "/static/{name}"),
-    ("GET", "/login"), ("POST", "/login"), ("POST", "/logout"),
+    ("GET", "/login"), ("POST", "/login"), ("POST", "/logout"), ("GET", "/invitations/{token}"),
+    ("POST", "/invitations/{token}"), ("GET", "/feedback/{token}"), ("POST", "/feedback/{token}"),
 }  # fmt: skip
 
 
@@ -77,6 +78,11 @@ async def test_every_other_route_refuses_strangers_without_asking_the_database()
         {"Cookie": "deskhand=9999999999."},
         {"Cookie": "deskhand=-1.x"},
         {"Cookie": "deskhand=٣.x"},
+        {"Cookie": "deskhand=" + "A" * 42},
+        {"Cookie": "deskhand=" + "A" * 42 + "="},
+        {"Authorization": "Bearer dk_"},
+        {"Authorization": "Bearer dk_" + "A" * 42},
+        {"Authorization": "Bearer " + "A" * 43},
     ],
 )
 async def test_wrong_credentials_are_refused(headers: dict[str, str]) -> None:
@@ -149,7 +155,7 @@ async def test_wrong_tokens_are_slowed_down(database_url: str) -> None:
 @pytest.mark.parametrize("target", ["https://evil.example", "//evil.example", "/\\evil.example", "x", "/a\r\nb: c", ""])
 async def test_log_in_never_leads_to_another_site(database_url: str, target: str) -> None:
     async with open_desk(database_url) as desk:
-        assert (await log_in(desk, next=target)).headers["location"] == "/metrics/channels"
+        assert (await log_in(desk, next=target)).headers["location"] == "/inbox"
 
 
 CROSS_SITE: list[dict[str, str]] = [

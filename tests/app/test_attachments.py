@@ -8,7 +8,7 @@ import pytest
 
 from db.attachments import NewAttachment, keep_attachment, list_attachments
 from db.pool import Connection
-from tests.app.desk import FORM, HTML, STAFF, answer_waiting, open_desk
+from tests.app.desk import FORM, HTML, STAFF, answer_waiting, find_conversation, open_desk
 
 PNG = b"\x89PNG\r\n\x1a\nstand-in"
 
@@ -89,16 +89,17 @@ async def test_a_conversation_lists_the_files_of_each_message(database_url: str,
     ]  # fmt: skip
 
 
-async def test_the_team_sees_the_files_of_a_ticket_and_its_customer_only_the_words(
+async def test_the_team_sees_the_files_of_a_conversation_and_its_customer_only_the_words(
     database_url: str, conn: Connection
 ) -> None:
     async with open_desk(database_url) as desk:
         files = (("image/png", PNG), ("application/pdf", b"%PDF-"), ("video/mp4", None), ("audio/ogg", b"OggS"))
         path, ids = await submit_with_files(desk, conn, *files)
         await conn.execute("update attachments set content = null where id = $1", ids[3])
-        waiting = (await desk.get(path.split("?")[0], headers=STAFF | HTML)).text
+        talk = await find_conversation(desk, path.split("/")[-1].split("?")[0])
+        waiting = (await desk.get(talk, headers=STAFF | HTML)).text
         await answer_waiting(conn)
-        answered = (await desk.get(path.split("?")[0], headers=STAFF | HTML)).text
+        answered = (await desk.get(talk, headers=STAFF | HTML)).text
         for_customer = [(await desk.get(path, headers=more)).text for more in (HTML, HTML | STAFF, {})]
     for page in (waiting, answered):
         assert f'<img src="/attachments/{ids[0]}"' in page
@@ -108,3 +109,14 @@ async def test_the_team_sees_the_files_of_a_ticket_and_its_customer_only_the_wor
         assert f"/attachments/{ids[2]}" not in page
         assert f"/attachments/{ids[3]}" not in page
     assert not any("attachments" in page for page in for_customer)
+
+
+async def test_the_team_sees_the_files_of_the_same_customer_elsewhere(database_url: str, conn: Connection) -> None:
+    async with open_desk(database_url) as desk:
+        _, [picture] = await submit_with_files(desk, conn, ("image/png", PNG))
+        await answer_waiting(conn)
+        other = (await desk.post("/support/submit", json=FORM)).json()["ticket"]
+        await answer_waiting(conn)
+        await conn.execute("update conversations set customer_id = (select id from customers order by id limit 1)")
+        page = (await desk.get(await find_conversation(desk, other), headers=STAFF | HTML)).text
+    assert f'<img src="/attachments/{picture}"' in page

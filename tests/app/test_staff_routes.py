@@ -118,7 +118,7 @@ async def test_lookup_without_one_good_address_is_refused(database_url: str, que
 
 NUMBERS = {
     "received", "answered", "waiting", "escalation_rate", "latency_ms", "sentiment", "cost_usd", "resolution_rate",
-    "outcomes", "n",
+    "outcomes", "sla", "csat", "n",
 }  # fmt: skip
 
 
@@ -157,7 +157,7 @@ async def test_numbers_are_those_of_the_traffic_and_each_is_defined(database_url
     assert web["resolution_rate"] == 0.5
     assert web["outcomes"] == {"answered": 1, "escalated": 1}
     assert web == body["total"]
-    for name in NUMBERS - {"latency_ms", "sentiment"}:
+    for name in NUMBERS - {"latency_ms", "sentiment", "sla", "csat"}:
         assert body["definitions"][name]
     for name in ("latency_ms.queue", "sentiment.change", "p95"):
         assert body["definitions"][name]

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from email.message import EmailMessage
 from typing import Any
 
-from agent.articles import parse_article
 from agent.facts import EMAIL, host_of, list_links
 from agent.guarded import GuardedTexts
 from agent.indexing import import_article
 from agent.models.base import Model
 from agent.models.scripted import ScriptedModel
 from agent.prompt import list_policy_rules
+from app.front_matter import parse_article
 from app.knowledge_files import SAMPLE_COMPANY, import_files, read_article_file
 from channels.gmail_intake import lay_out_mail
 from channels.mail.parsed import ParsedMail

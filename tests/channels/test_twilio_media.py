@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from channels.base import Attached, FetchedFile, Unfetchable
-from channels.twilio.media import Bounds, NotYet, TwilioMedia, read_place
-from channels.twilio.public_network import is_public
+from channels.places import read_place
+from channels.public_network import is_public
+from channels.twilio.media import Bounds, NotYet, TwilioMedia
 from tests.channels.hostile import pdf
 from tests.channels.twilio import ACCOUNT
 from tests.stand_ins.media import Act, MediaServer, hang_up, redirect, say, serving_media, stream

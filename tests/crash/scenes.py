@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 from agent.models.base import ModelReply, ModelRequest
 from agent.models.scripted import ScriptedModel
 from channels.base import OutgoingMessage
-from db import deliveries, queue, tickets
+from db import deliveries, handover, queue
 from db.errors import LeaseLost, RetryLater
 from db.pool import Pool
 from db.queue import ClaimedLane
@@ -223,7 +223,7 @@ async def take_over_meanwhile(desk: Desk, pool: Pool) -> str | None:
     await desk.write([case])
     async with fleet_in_process(desk.world, lives=1):
         await begin_turn(desk, case)
-        await tickets.add_person_message(desk.conn, desk.references[case.key], "It is me.", idempotency=uuid4())
+        await handover.add_person_message(desk.conn, desk.references[case.key], "It is me.", idempotency=uuid4())
         await desk.settle()
     told = await desk.list_answers(case)
     return None if told == ["It is me."] else f"told {told}"
@@ -275,6 +275,6 @@ async def speak_while_it_is_in_doubt(desk: Desk, pool: Pool) -> str | None:
         while desk.world.find_next(case):
             await asyncio.sleep(0.02)
         reference = await desk.conn.fetchval("select call_person(id, 'asked', '', 'TF') from conversations")
-        await tickets.take_over(desk.conn, reference)
+        await handover.take_over(desk.conn, reference)
         await desk.settle()
     return None if await desk.list_answers(case) == [] else "the agent spoke after a person"

@@ -2,8 +2,8 @@ import asyncio
 
 import pytest
 
-from agent.articles import parse_article
 from agent.indexing import import_article
+from app.front_matter import parse_article
 from db import knowledge
 from db.errors import NotFound
 from db.pool import Connection, Pool

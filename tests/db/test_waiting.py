@@ -11,7 +11,7 @@ import pytest
 from agent.models.base import Item
 from agent.models.scripted import ScriptedModel
 from channels.base import KeepDraft, NotSent, OutgoingMessage, Refused
-from db import dead_letters, deliveries, queue, tickets
+from db import dead_letters, deliveries, handover, queue
 from db.pool import Connection, Pool
 from db.queue import ClaimedLane
 from tests.fakes import claim_one, hand_over, make_runner, reply_with, submit, write_again
@@ -69,7 +69,7 @@ class Desk:
         return str(await self.sql("select reference from tickets order by id desc limit 1"))
 
     async def person_says(self) -> None:
-        said = await tickets.add_person_message(self.conn, await self.reference(), "Jane here.", idempotency=uuid4())
+        said = await handover.add_person_message(self.conn, await self.reference(), "Jane here.", idempotency=uuid4())
         assert said == "accepted"
 
     async def web_escalated(self) -> None:

@@ -110,7 +110,7 @@ async def test_pages_are_accessible_and_fit_a_phone(browser: Browser, site: str,
     await page.goto(f"{site}/metrics/channels")
     await check_page(page)
     await page.fill("#token", ADMIN_TOKEN)
-    await page.click("form button[type=submit]")
+    await page.click("#token-form button")
     await page.wait_for_selector("table")
     await check_page(page)
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from db import deliveries, escalations, tickets, turns
+from db import deliveries, escalations, handover, turns
 from db.deliveries import Absence
 from db.turns import StepRow, TurnEnd, TurnStart
 from tests.stateful import promises
@@ -138,14 +138,14 @@ class BusyDesk(Desk):
         talk.silenced |= {message["id"] for message in waiting if message["kind"] != "opt_out"}
 
     async def take_over(self, talk: Talk) -> None:
-        outcome = await tickets.take_over(self.conn, self.find_reference(talk))
+        outcome = await handover.take_over(self.conn, self.find_reference(talk))
         self.seen[f"take over {outcome}"] += 1
         if outcome == "accepted":
             self.silence(talk)
 
     async def say(self, talk: Talk, parts: int, key: UUID) -> None:
         bodies = [f"part {part}" for part in range(parts)]
-        outcome = await tickets.add_person_message(self.conn, self.find_reference(talk), *bodies, idempotency=key)
+        outcome = await handover.add_person_message(self.conn, self.find_reference(talk), *bodies, idempotency=key)
         assert outcome == ("suppressed" if talk.is_stopped else "accepted")
         if talk.is_stopped:
             return
@@ -155,11 +155,11 @@ class BusyDesk(Desk):
         said = [message_id for message_id in talk.outbox if message_id not in known]
         talk.answers.append(Answer(len(talk.words), said, by_person=True, counts=talk.is_page))
         talk.is_called = talk.is_called and not talk.is_page
-        again = await tickets.add_person_message(self.conn, self.find_reference(talk), *bodies, idempotency=key)
+        again = await handover.add_person_message(self.conn, self.find_reference(talk), *bodies, idempotency=key)
         assert again == "repeated"
 
     async def hand_back(self, talk: Talk) -> None:
-        outcome = await tickets.hand_back(self.conn, self.find_reference(talk))
+        outcome = await handover.hand_back(self.conn, self.find_reference(talk))
         self.seen[f"hand back {outcome}"] += 1
         if outcome == "accepted":
             unanswered = talk.words[promises.count_answered(talk, self.now) :]

@@ -10,7 +10,7 @@ from uuid import uuid4
 from agent.models.base import Item, ModelReply, ModelRequest
 from agent.models.scripted import ScriptedModel
 from channels.base import KeepDraft, OutgoingMessage
-from db import queue, tickets
+from db import handover, queue
 from db.errors import RetryLater
 from db.pool import Connection, Pool, acquire
 from db.queue import ClaimedLane
@@ -105,11 +105,11 @@ class Desk:
 
     async def click(self) -> None:
         async with acquire(self.pool) as conn:
-            assert await tickets.take_over(conn, await self.reference()) == "accepted"
+            assert await handover.take_over(conn, await self.reference()) == "accepted"
 
     async def say(self) -> None:
         async with acquire(self.pool) as conn:
-            assert await tickets.add_person_message(conn, await self.reference(), "Jane here.", idempotency=uuid4())
+            assert await handover.add_person_message(conn, await self.reference(), "Jane here.", idempotency=uuid4())
 
     async def write(self, text: str = "One more thing") -> None:
         """The customer's next word on the ticket page."""

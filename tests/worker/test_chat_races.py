@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from channels.base import Blocked, NotSent, read_payload
-from db import chats, deliveries, queue, tickets, turns
+from db import chats, deliveries, handover, queue, turns
 from db.pool import Connection, Pool, acquire
 from db.queue import ClaimedLane, NewWork
 from db.turns import TurnEnd
@@ -324,7 +324,7 @@ async def test_stops_starts_stickers_turns_deliveries_and_reminders_at_one_momen
             ),
             stop(desk, number), start(desk, number), react(desk, number), stop(desk, number),
             miss(desk, write_payload("Hello?", number, age=timedelta(hours=place % 2 * 30))),
-            on_its_own(desk, tickets.add_person_message, reference, "Jane here.", idempotency=uuid4()),
+            on_its_own(desk, handover.add_person_message, reference, "Jane here.", idempotency=uuid4()),
             on_its_own(desk, chats.remind_windows, ahead=AHEAD), on_its_own(desk, chats.remind_windows, ahead=AHEAD),
         )  # fmt: skip
         assert await desk.conn.fetchval(FAREWELLS, message_id) <= 1

@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from agent.models.scripted import ScriptedModel
-from db import deliveries, queue, tickets
+from db import deliveries, handover, queue
 from db.errors import LeaseLost, RetryLater
 from db.pool import Connection, Pool
 from db.queue import ClaimedLane
@@ -196,7 +196,7 @@ async def test_a_reply_that_was_not_sent_yet_is_not_sent_after_a_person_took_ove
     talk = await desk.answer(conn)
     reference = await conn.fetchval("select call_person($1, 'asked', '', 'TF')", talk)
     await conn.execute("update conversations set handler = 'agent'")
-    assert await tickets.take_over(conn, reference) == "accepted"
+    assert await handover.take_over(conn, reference) == "accepted"
     await desk.deliver(conn)
     assert (await states(conn), vendor.journal.accepted) == (["cancelled"], [])
     assert await conn.fetchval("select count(*) from waiting_customers") == 1
@@ -210,8 +210,8 @@ async def test_a_persons_answer_is_sent_through_the_vendor_and_a_second_click_ch
     await make_runner(pool, ScriptedModel([hand_over()]), channels=[desk.channel]).run(await desk.claim(conn))
     await desk.deliver(conn)
     reference, click = await conn.fetchval("select reference from tickets"), uuid4()
-    assert await tickets.add_person_message(conn, reference, "Jane here.", "Done.", idempotency=click) == "accepted"
-    assert await tickets.add_person_message(conn, reference, "Jane here.", "Done.", idempotency=click) == "repeated"
+    assert await handover.add_person_message(conn, reference, "Jane here.", "Done.", idempotency=click) == "accepted"
+    assert await handover.add_person_message(conn, reference, "Jane here.", "Done.", idempotency=click) == "repeated"
     await desk.deliver(conn)
     assert [one.send.body for one in vendor.journal.accepted][1:] == ["Jane here.", "Done."]
     assert await conn.fetchval("select count(*) from waiting_customers") == 0
@@ -377,7 +377,7 @@ async def test_a_word_that_came_while_a_persons_answer_was_on_its_way_is_still_o
 ) -> None:
     desk = Desk(pool, MuteChannel(vendor.url))
     reference = await hand_to_a_person(desk, conn)
-    await tickets.add_person_message(conn, reference, "Done, have a look.", idempotency=uuid4())
+    await handover.add_person_message(conn, reference, "Done, have a look.", idempotency=uuid4())
     await write_to_a_person(desk, conn)
     await desk.deliver(conn)
     assert await conn.fetchval("select count(*) from waiting_customers") == 1
@@ -388,7 +388,7 @@ async def test_whoever_comes_back_to_a_person_has_an_owner_and_a_due_time(
 ) -> None:
     desk = Desk(pool, MuteChannel(vendor.url))
     reference = await hand_to_a_person(desk, conn)
-    await tickets.add_person_message(conn, reference, "Done, have a look.", idempotency=uuid4())
+    await handover.add_person_message(conn, reference, "Done, have a look.", idempotency=uuid4())
     await desk.deliver(conn)
     assert await conn.fetchval("select count(*) from waiting_customers") == 0
     await write_to_a_person(desk, conn)

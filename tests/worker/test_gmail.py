@@ -13,7 +13,7 @@ from app.settings import read_settings
 from channels.gmail import open_gmail
 from channels.google_oauth import GmailAccount
 from channels.mail.threads import make_message_id
-from db import tickets
+from db import handover
 from db.errors import RetryLater
 from db.mails import load_mailbox
 from db.pool import Connection, Pool
@@ -272,7 +272,7 @@ async def test_a_persons_answer_on_the_ticket_page_goes_out_as_a_persons(desk: M
     await desk.turn(reply_with("Here is how."))
     await desk.deliver()
     reference = await desk.sql("select call_person(id, 'asked', '', 'TF') from conversations")
-    await tickets.add_person_message(desk.conn, reference, "Jane here.", idempotency=uuid4())
+    await handover.add_person_message(desk.conn, reference, "Jane here.", idempotency=uuid4())
     await desk.deliver()
     machine, person = (sent.raw for sent in desk.gmail.journal.sent)
     assert b"Auto-Submitted: auto-replied" in machine
@@ -308,6 +308,17 @@ async def test_a_worker_killed_before_it_kept_its_draft_leaves_one_answer(desk: 
     await desk.sql("alter table messages drop constraint no_draft")
     await desk.deliver()
     assert len(desk.gmail.journal.sent) == 1
+
+
+async def test_what_a_person_types_in_gmail_leaves_no_draft_to_be_sent_after_it(desk: MailDesk) -> None:
+    await desk.sql("update channel_configs set mode = 'draft' where channel = 'gmail'")
+    mail = await desk.receive(make_mail())
+    await desk.turn(reply_with("Here is how."))
+    assert await desk.sql("select state from drafts") == "pending"
+    await desk.gmail.type_reply(mail.thread_id, "Jane here: like this.")
+    await desk.sync()
+    assert await desk.sql("select state from drafts") == "superseded"
+    assert await desk.sql("select count(*) from waiting_customers") == 0
 
 
 async def test_a_reply_typed_before_the_agent_came_to_the_mail_silences_the_agent(desk: MailDesk) -> None:
@@ -370,9 +381,9 @@ async def test_whom_a_person_answered_in_gmail_has_a_ticket_when_they_come_back(
     assert row is not None
     assert tuple(row) == ("person", "support", False, True)
     reference = await desk.sql("select reference from tickets")
-    await tickets.add_person_message(desk.conn, reference, "Like that.", idempotency=uuid4())
+    await handover.add_person_message(desk.conn, reference, "Like that.", idempotency=uuid4())
     await desk.deliver()
-    assert await tickets.hand_back(desk.conn, reference) == "accepted"
+    assert await handover.hand_back(desk.conn, reference) == "accepted"
 
 
 async def test_whom_a_person_answered_while_a_send_was_in_doubt_does_not_wait_for_ever(desk: MailDesk) -> None:

@@ -7,8 +7,8 @@ from uuid import uuid4
 import pytest
 
 from agent import word_vectors
-from agent.articles import parse_article
 from agent.indexing import import_article
+from app.front_matter import parse_article
 from db import queue
 from db.migrate import apply, list_migrations, migrate, take_turns
 from db.pool import Connection, Pool, open_connection, open_pool

@@ -109,8 +109,7 @@ async def test_when_the_money_of_the_day_is_spent_the_last_model_answers(
     talk = await conn.fetchrow("select id, customer_id from conversations")
     assert talk
     await conn.execute(
-        "insert into quotas (key, level, is_won) "
-        "values ('spend:' || to_char(now() at time zone 'UTC', 'YYYY-MM-DD') || $1, 7, true)",
+        "insert into quotas (key, level, is_won) values (spend_day(now()) || $1, 7, true)",
         about.format(conversation=talk["id"], customer=talk["customer_id"]),
     )
     await write_again(conn, reference, "Are you there?")
@@ -270,6 +269,26 @@ async def test_what_a_worker_set_aside_and_never_settled_is_given_back_by_whoeve
     assert await conn.fetchval("select reserved_usd from turns") == 0
 
 
+async def test_what_was_set_aside_before_midnight_is_never_given_back_to_the_day_after(
+    pool: Pool, conn: Connection
+) -> None:
+    await submit(conn, "Hello there")
+
+    def die(_: ModelRequest) -> list[Item]:
+        raise ConnectionResetError
+
+    lane = await claim_one(pool, lease=timedelta(0))
+    with pytest.raises(ConnectionResetError):
+        await make_runner(pool, ScriptedModel([die], name="dear"), prices=DEAR).run(lane)
+    await conn.execute("update turns set started_at = started_at - interval '1 day'")
+    await conn.execute("update quotas set key = replace(key, spend_day(now()), spend_day(now() - interval '1 day'))")
+    await conn.execute("insert into quotas (key, level, is_won) values (spend_day(now()), 0.3, true)")
+    answer = ModelReply("dear", tuple(reply_with(THANKS)), usage=Usage(1000, 1000))
+    await make_runner(pool, ScriptedModel([answer], name="dear"), prices=DEAR).run(await claim_one(pool))
+    levels = await conn.fetch("select level from quotas where key like 'spend:____-__-__' order by key")
+    assert [row["level"] for row in levels] == [pytest.approx(0.004), pytest.approx(0.3)]
+
+
 async def test_an_answer_that_was_cut_off_is_paid_for_and_counted(pool: Pool, conn: Connection) -> None:
     await submit(conn, "Hello there")
     cut = ModelFailure("truncated", "too long")
@@ -280,3 +299,41 @@ async def test_an_answer_that_was_cut_off_is_paid_for_and_counted(pool: Pool, co
     assert turn
     assert tuple(turn) == (2000, 3000, Decimal("0.011"))
     assert await conn.fetchval("select level from quotas where key like 'spend:____-__-__'") == pytest.approx(0.011)
+
+
+HUNG = ModelFailure("timeout", "no answer")
+LIKE_A_LARGE_MODEL = Price(input=Decimal("1.25"), output=Decimal(10))
+
+
+@pytest.mark.parametrize("names", [("dear", "cheap"), ("dear",)])
+async def test_a_model_that_hangs_leaves_money_for_the_next_and_the_free_one_is_asked_in_any_case(
+    pool: Pool, conn: Connection, names: tuple[str, ...]
+) -> None:
+    await submit(conn, "Hello there")
+    hanging = ScriptedModel([HUNG] * 2, name="dear")
+    answer = ModelReply("cheap", tuple(reply_with(THANKS)), usage=Usage(1000, 100))
+    spare = ScriptedModel([answer], name="cheap")
+    free = ScriptedModel([reply_with("I am the last one.")])
+    chain = [hanging, *([spare] if "cheap" in names else []), free]
+    prices = dict.fromkeys(names, LIKE_A_LARGE_MODEL)
+    await make_runner(pool, *chain, prices=prices, limits=replace(Limits(), turn=timedelta(seconds=20))).run(
+        await claim_one(pool)
+    )
+    said = await conn.fetchval("select body from messages where direction = 'outbound'")
+    assert said == (THANKS if "cheap" in names else "I am the last one.")
+    assert await conn.fetchval("select cost_usd <= 0.05 from turns")
+
+
+async def test_a_budget_with_room_again_is_no_alarm_any_more(pool: Pool, conn: Connection) -> None:
+    answer = ModelReply("dear", tuple(reply_with(THANKS)), usage=Usage(1000, 1000))
+    for day, expected in (("0.001", True), ("5", None)):
+        await submit(conn, "Hello there", email=f"ana{day}@example.com")
+        runner = make_runner(
+            pool,
+            ScriptedModel([answer], name="dear"),
+            ScriptedModel([reply_with(THANKS)]),
+            prices=DEAR,
+            daily_budget=day,
+        )
+        await runner.run(await claim_one(pool))
+        assert await conn.fetchval("select needs_person from alarms where alarm = 'budget_used'") is expected

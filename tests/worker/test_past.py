@@ -8,7 +8,7 @@ import pytest
 from agent.models.base import ModelFailure, ModelReply, ModelRequest, Text
 from agent.models.scripted import ScriptedModel
 from agent.prompt import PROMPT_VERSION
-from db import tickets
+from db import handover
 from db.pool import Connection, Pool
 from tests.fakes import claim_now, claim_one, hand_over, make_runner, reply_with, submit, write_again
 from tests.worker.long_talk import hold_long_talk, summarise
@@ -53,8 +53,8 @@ async def let_pass(conn: Connection, time: timedelta) -> None:
 
 async def settle_by_person(pool: Pool, conn: Connection) -> str:
     reference = await complain(pool, conn)
-    await tickets.add_person_message(conn, reference, REMEDY, idempotency=uuid4())
-    assert await tickets.hand_back(conn, reference) == "accepted"
+    await handover.add_person_message(conn, reference, REMEDY, idempotency=uuid4())
+    assert await handover.hand_back(conn, reference) == "accepted"
     return reference
 
 
@@ -76,8 +76,8 @@ async def test_a_customer_who_comes_back_a_week_after_a_resolved_matter_is_not_m
     await make_runner(pool, ScriptedModel([hand_over()])).run(await claim_now(conn, "web:"))
     assert "volunteers" in await conn.fetchval("select string_agg(body, '') from messages")
     assert await summarise(pool, conn) != ""
-    await tickets.add_person_message(conn, reference, REMEDY, idempotency=uuid4())
-    assert await tickets.hand_back(conn, reference) == "accepted"
+    await handover.add_person_message(conn, reference, REMEDY, idempotency=uuid4())
+    assert await handover.hand_back(conn, reference) == "accepted"
     await let_pass(conn, timedelta(days=7))
     shown = await read_shown(pool, conn, reference, "How do I invite somebody?")
     assert "volunteers" not in shown
@@ -117,7 +117,7 @@ async def test_a_matter_that_is_open_is_read_however_long_it_rested(pool: Pool, 
 
 async def test_what_was_settled_by_telephone_leaves_nothing_behind(pool: Pool, conn: Connection) -> None:
     reference = await complain(pool, conn)
-    assert await tickets.settle_elsewhere(conn, reference) == "accepted"
+    assert await handover.settle_elsewhere(conn, reference) == "accepted"
     shown = await read_shown(pool, conn, reference, "How do I invite somebody?")
     assert "volunteers" not in shown
     assert "A colleague takes over" not in shown
@@ -126,8 +126,8 @@ async def test_what_was_settled_by_telephone_leaves_nothing_behind(pool: Pool, c
 async def test_who_took_over_and_said_nothing_has_settled_nothing(pool: Pool, conn: Connection) -> None:
     reference = await submit(conn, "My list of volunteers is gone")
     await make_runner(pool, ScriptedModel([reply_with(ANSWER)])).run(await claim_one(pool))
-    await tickets.take_over(conn, reference)
-    assert await tickets.hand_back(conn, reference) == "accepted"
+    await handover.take_over(conn, reference)
+    assert await handover.hand_back(conn, reference) == "accepted"
     assert "volunteers" in await read_shown(pool, conn, reference, "And now?")
 
 
@@ -138,7 +138,7 @@ async def test_every_turn_names_its_prompt_version_however_it_ended(pool: Pool, 
     await make_runner(pool, ScriptedModel([])).run(await claim_now(conn, "web:"))  # closed
     await write_again(conn, reference, "Let me talk to a person")
     lane = await claim_now(conn, "web:")
-    await tickets.take_over(conn, reference)
+    await handover.take_over(conn, reference)
     await make_runner(pool, ScriptedModel([])).run(lane)  # silent
     broken = await submit(conn, "Hello there", email="bo@example.com")
     await make_runner(pool, ScriptedModel([ModelFailure("refused", "")])).run(await claim_now(conn, f"web:{broken}"))
@@ -150,7 +150,7 @@ async def test_every_turn_names_its_prompt_version_however_it_ended(pool: Pool, 
         name = "scripted"
 
         async def reply(self, _: ModelRequest) -> ModelReply:
-            await tickets.take_over(conn, late)
+            await handover.take_over(conn, late)
             return ModelReply("scripted", tuple(reply_with(ANSWER)))
 
     await make_runner(pool, TakenOver()).run(await claim_now(conn, f"web:{late}"))

@@ -6,7 +6,7 @@ import pytest
 
 from agent.models.base import ModelRequest
 from agent.models.scripted import ScriptedModel
-from db import dead_letters, queue, tickets
+from db import dead_letters, handover, queue
 from db.pool import Connection, Pool
 from tests.fakes import call, claim_one, list_replies, make_runner, reply_with, submit, write_again
 
@@ -54,7 +54,7 @@ async def test_thanks_after_a_question_of_ours_are_an_answer_that_is_read(
 
 async def test_thanks_to_a_person_end_the_wait(pool: Pool, conn: Connection) -> None:
     reference = await submit(conn, "Hello there")
-    await tickets.add_person_message(conn, reference, "Jane here, it is done.", idempotency=uuid4())
+    await handover.add_person_message(conn, reference, "Jane here, it is done.", idempotency=uuid4())
     await answer(pool)
     await write_again(conn, reference, "Thank you!")
     await answer(pool)
@@ -66,7 +66,7 @@ async def test_whom_a_person_has_answered_does_not_wait_although_the_message_was
     pool: Pool, conn: Connection
 ) -> None:
     reference = await submit(conn, "Hello there")
-    await tickets.add_person_message(conn, reference, "Jane here, it is done.", idempotency=uuid4())
+    await handover.add_person_message(conn, reference, "Jane here, it is done.", idempotency=uuid4())
     await answer(pool)
     assert await count_waiting(conn) == 0
     assert await list_replies(conn, reference) == ["Jane here, it is done."]

@@ -7,9 +7,10 @@ from uuid import uuid4
 import pytest
 
 from channels.base import read_payload
-from db import chats, deliveries, queue, tickets, turns
+from db import chats, deliveries, handover, queue, turns
 from db.pool import Connection, Pool, acquire
-from tests.app.desk import STAFF
+from db.threads import list_entries, load_thread
+from tests.app.desk import STAFF, find_conversation
 from tests.fakes import hand_over, reply_with
 from tests.worker.chat_desk import CUSTOMER, ChatDesk, open_chat_desk
 from tests.worker.racing import queue_up
@@ -51,9 +52,11 @@ async def test_what_was_settled_in_another_way_is_off_the_list_and_the_agent_ans
     desk: ChatDesk,
 ) -> None:
     reference = await write_after_stop(desk)
-    for _ in range(2):
-        settled = await desk.web.post(f"/support/ticket/{reference}/settle", headers=STAFF)
-        assert (settled.status_code, settled.json()["handler"]) == (200, "agent")
+    talk = await find_conversation(desk.web, reference)
+    for outcome in ("accepted", "repeated"):
+        settled = await desk.web.post(f"{talk}/resolve", headers=STAFF)
+        assert (settled.status_code, settled.json()["outcome"]) == (200, outcome)
+        assert await desk.sql("select handler from conversations") == "agent"
     assert await count_waiting(desk) == 0
     assert await desk.sql("select status from tickets where reference = $1", reference) == "resolved"
     await desk.write("START")
@@ -62,12 +65,13 @@ async def test_what_was_settled_in_another_way_is_off_the_list_and_the_agent_ans
     assert [one.send.body for one in desk.taken] == ["Good to hear."]
 
 
-async def test_nobody_but_the_team_settles_a_ticket(desk: ChatDesk) -> None:
-    reference = await write_after_stop(desk)
-    assert (await desk.web.post(f"/support/ticket/{reference}/settle")).status_code == 401
+async def test_nobody_but_the_team_settles_a_conversation(desk: ChatDesk) -> None:
+    talk = await find_conversation(desk.web, await write_after_stop(desk))
+    assert (await desk.web.post(f"{talk}/resolve")).status_code == 401
     assert await count_waiting(desk) == 1
-    missing = await desk.web.post("/support/ticket/TF-20260101-0000/settle", headers=STAFF)
-    assert missing.status_code == 404
+    for nobody in (uuid4(), "TF-20260101-0000"):
+        missing = await desk.web.post(f"/conversations/{nobody}/resolve", headers=STAFF)
+        assert missing.status_code == 404
 
 
 async def test_what_a_person_owes_stays_owed_after_stop(desk: ChatDesk) -> None:
@@ -80,13 +84,31 @@ async def test_what_a_person_owes_stays_owed_after_stop(desk: ChatDesk) -> None:
     assert await desk.sql("select status from tickets") == "escalated"
 
 
+async def test_only_what_was_said_meanwhile_stops_a_persons_answer(desk: ChatDesk) -> None:
+    await desk.write("I want my money back")
+    await desk.turn(hand_over())
+    await desk.deliver()
+    await desk.write("Hello?")
+    talk = await desk.sql("select id from conversations")
+    answer = {"message": "It is on its way.", "seen": (await load_thread(desk.conn, talk)).said}
+    await desk.turn()  # takes up what the person had before them
+    said = await desk.web.post(f"/conversations/{talk}/answer", json=answer, headers=STAFF)
+    assert (said.status_code, said.json()["outcome"]) == (200, "accepted")
+    answer = {"message": "Anything else?", "seen": (await load_thread(desk.conn, talk)).said}
+    await desk.write("Never mind.")
+    late = await desk.web.post(f"/conversations/{talk}/answer", json=answer, headers=STAFF)
+    assert late.status_code == 409
+    assert await desk.sql("select count(*) from messages where author = 'person'") == 1
+
+
 async def test_a_persons_answer_that_stop_overtook_is_shown_as_not_sent(desk: ChatDesk) -> None:
     await desk.write("I want my money back")
     await desk.turn(hand_over())
     reference = await desk.sql("select reference from tickets")
-    await tickets.add_person_message(desk.conn, reference, "It is on its way.", idempotency=uuid4())
+    await handover.add_person_message(desk.conn, reference, "It is on its way.", idempotency=uuid4())
     await desk.write("STOP", OptOutType="STOP")
-    shown = await tickets.list_ticket_messages(desk.conn, reference)
+    talk = await load_thread(desk.conn, await desk.sql("select id from conversations"))
+    shown = await list_entries(desk.conn, talk)
     assert [(one.delivery, one.delivery_error) for one in shown if one.author == "person"] == [
         ("failed", "they asked us to stop")
     ]
@@ -179,7 +201,7 @@ async def test_a_late_message_is_not_answered_by_what_was_said_before_anybody_re
     await desk.turn(hand_over())
     await desk.deliver()
     reference = await desk.sql("select reference from tickets")
-    await tickets.add_person_message(desk.conn, reference, "It is on its way.", idempotency=uuid4())
+    await handover.add_person_message(desk.conn, reference, "It is on its way.", idempotency=uuid4())
     await miss(desk, "SM9")
     await desk.turn()
     await desk.deliver()

@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 
 from channels.base import NotSent
-from db import queue, tickets
+from db import handover, queue, tickets
 from db.pool import Connection, Pool
 from db.tickets import NewWebMessage
 from tests.fakes import claim_one, list_replies, submit
@@ -217,10 +217,10 @@ async def test_clicks_words_and_commits_at_one_moment_never_deadlock(desk: Desk)
         word = NewWebMessage(reference, "One more thing", uuid4().hex, f"{uuid4().hex}-00", uuid4().hex, 0)
         await asyncio.gather(
             commit(),
-            on_its_own(desk, tickets.add_person_message, reference, "Jane here.", idempotency=uuid4()),
+            on_its_own(desk, handover.add_person_message, reference, "Jane here.", idempotency=uuid4()),
             on_its_own(desk, tickets.add_web_message, word),
-            on_its_own(desk, tickets.take_over, reference),
-            on_its_own(desk, tickets.hand_back, reference),
+            on_its_own(desk, handover.take_over, reference),
+            on_its_own(desk, handover.hand_back, reference),
         )
         await put_off(desk)
     assert set(await desk.list_states()) <= {"done", "silenced", "superseded"}
@@ -240,7 +240,7 @@ async def test_commits_deliveries_clicks_and_heartbeats_at_one_moment_never_dead
         _, _, _, kept, *_ = await asyncio.gather(
             commit(),
             Deliver(desk.pool, {"whatsapp": desk.vendor}, "TF").run(out),
-            on_its_own(desk, tickets.add_person_message, reference, "Jane here.", idempotency=uuid4()),
+            on_its_own(desk, handover.add_person_message, reference, "Jane here.", idempotency=uuid4()),
             on_its_own(desk, queue.extend_leases, worker="w", held=[out, *idle], lease=LEASE),
             desk.chat("And another thing", number=chat),
         )

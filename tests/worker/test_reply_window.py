@@ -9,7 +9,7 @@ import pytest
 from app.settings import Settings
 from app.wiring import open_channels
 from channels.whatsapp import NO_FIT, NO_TEMPLATE, WhatsApp
-from db import chats, tickets
+from db import chats, handover
 from db.pool import Connection, Pool
 from tests.fakes import hand_over, reply_with
 from tests.worker.chat_desk import CUSTOMER, ChatDesk, open_chat_desk
@@ -186,7 +186,7 @@ async def hand_to_a_person(desk: ChatDesk) -> str:
 
 async def test_what_a_person_types_after_the_window_is_not_sent_as_plain_text(desk: ChatDesk) -> None:
     reference = await hand_to_a_person(desk)
-    await tickets.add_person_message(desk.conn, reference, "Jane here.", idempotency=uuid4())
+    await handover.add_person_message(desk.conn, reference, "Jane here.", idempotency=uuid4())
     await desk.deliver()
     assert (await read_fate(desk), len(desk.taken)) == (("failed", NO_TEMPLATE), 1)
     assert await desk.sql("select waits_for from waiting_customers") == "person"
@@ -195,7 +195,7 @@ async def test_what_a_person_types_after_the_window_is_not_sent_as_plain_text(de
 
 async def test_what_a_person_types_after_the_window_goes_in_the_template(template_desk: ChatDesk) -> None:
     reference = await hand_to_a_person(template_desk)
-    await tickets.add_person_message(template_desk.conn, reference, "Jane here.", idempotency=uuid4())
+    await handover.add_person_message(template_desk.conn, reference, "Jane here.", idempotency=uuid4())
     await template_desk.deliver()
     assert list_sent(template_desk)[1:] == [(TEXT.replace("{{1}}", "Jane here."), TEMPLATE)]
     assert await template_desk.sql("select count(*) from waiting_customers") == 0
@@ -237,7 +237,7 @@ async def test_a_message_nobody_can_read_holds_up_no_reply(desk: ChatDesk) -> No
 async def test_whoever_only_reacted_is_not_written_to_freely(desk: ChatDesk) -> None:
     await desk.write("👍", MessageType="reaction")
     reference = await desk.sql("select call_person(id, 'late', '', 'TF') from conversations")
-    await tickets.add_person_message(desk.conn, reference, "Hello, can we help?", idempotency=uuid4())
+    await handover.add_person_message(desk.conn, reference, "Hello, can we help?", idempotency=uuid4())
     await desk.deliver()
     assert desk.taken == []
     assert await desk.sql("select is_late from messages where author = 'person'")

@@ -10,11 +10,11 @@ import pytest
 
 from agent.models.base import Item, ModelReply, ModelRequest, ToolResult
 from agent.models.scripted import ScriptedModel
-from agent.text import plain_text
 from app.knowledge_files import SAMPLE_COMPANY, import_files
-from db import queue, tickets
+from db import handover, queue
 from db.errors import LeaseLost
 from db.pool import Connection, Pool
+from db.text import plain_text
 from tests.fakes import (
     call,
     claim_one,
@@ -245,9 +245,9 @@ async def test_a_customer_who_comes_back_on_a_persons_answer_has_an_owner_and_a_
     pool: Pool, conn: Connection
 ) -> None:
     reference = await submit(conn, "Hello there")
-    assert await tickets.add_person_message(conn, reference, "Jane here.", idempotency=uuid4()) == "accepted"
+    assert await handover.add_person_message(conn, reference, "Jane here.", idempotency=uuid4()) == "accepted"
     await make_runner(pool, ScriptedModel([])).run(await claim_one(pool))
-    await tickets.add_person_message(conn, reference, "Is it better now?", idempotency=uuid4())
+    await handover.add_person_message(conn, reference, "Is it better now?", idempotency=uuid4())
     assert await count(conn, "waiting_customers") == 0
     await write_again(conn, reference, "No, it is not")
     await make_runner(pool, ScriptedModel([])).run(await claim_one(pool))

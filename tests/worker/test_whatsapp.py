@@ -7,7 +7,7 @@ import pytest
 
 from agent.models.base import Item, ModelReply, ModelRequest
 from agent.models.scripted import ScriptedModel
-from db import tickets
+from db import handover
 from db.pool import Connection, Pool
 from tests.fakes import hand_over, reply_with
 from tests.worker.chat_desk import CUSTOMER, ChatDesk, open_chat_desk
@@ -151,7 +151,7 @@ async def test_a_sticker_keeps_no_conversation_from_being_handed_back(desk: Chat
     await desk.turn(hand_over())
     await desk.deliver()
     reference = await desk.sql("select reference from tickets")
-    await tickets.add_person_message(desk.conn, reference, "Jane here.", idempotency=uuid4())
+    await handover.add_person_message(desk.conn, reference, "Jane here.", idempotency=uuid4())
     await desk.write("And now?")
     await desk.deliver()
     await desk.write("", **KEPT_ONLY["sticker"])

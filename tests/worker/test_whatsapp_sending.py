@@ -6,8 +6,8 @@ from uuid import uuid4
 
 import pytest
 
+from db.handover import add_person_message
 from db.pool import Connection, Pool
-from db.tickets import add_person_message
 from tests.fakes import reply_with
 from tests.stand_ins.journal import Fault
 from tests.worker.chat_desk import CUSTOMER, ChatDesk, open_chat_desk

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from agent import calibration, indexing
 from agent.embeddings import Embedder, EmbeddingUnavailable
-from db import attachments, channels, chats, queue
+from db import attachments, channels, chats, drafts, queue
 from db.errors import RetryLater
 from db.pool import Pool, acquire
 from db.queue import ClaimedLane
@@ -54,6 +54,18 @@ class Remind(Upkeep):
             reminded = await chats.remind_windows(conn, ahead=REMIND_AHEAD)
         if reminded:
             log.info("owners were reminded of chats that close soon", extra={"tickets": reminded})
+        await self.completer.finish(lane)
+
+
+@dataclass(frozen=True, slots=True)
+class Autonomy(Upkeep):
+    """Lets the agent write drafts again where its answers led to too much trouble."""
+
+    async def run(self, lane: ClaimedLane) -> None:
+        async with acquire(self.pool) as conn:
+            fell = await drafts.fall_back(conn)
+        if fell:
+            log.warning("the agent no longer answers some categories alone", extra={"categories": fell})
         await self.completer.finish(lane)
 
 

@@ -3,11 +3,11 @@
 from dataclasses import replace
 from typing import Any
 
-from agent.articles import parse_article
 from app.evaluation.checks import Failure, Scored, Secrets, check_turn
 from app.evaluation.observed import Observed, Reply
 from app.evaluation.records import Expect
 from app.evaluation.scratch import gather_secrets
+from app.front_matter import parse_article
 from app.knowledge_files import SAMPLE_COMPANY
 from tests.app.desk import make_settings
 

@@ -1,0 +1,67 @@
+"""Answers the team gives often."""
+
+from starlette.responses import RedirectResponse, Response
+
+from app.access import load_actor, refuse_cross_site, staff
+from app.bodies import Fields, read_fields
+from app.forms import Canned, CannedName, InvalidInput, check
+from app.problems import Problem
+from app.rendering import JsonResponse, prefers_html, render_page
+from app.state import DeskRequest
+from db.canned import drop_canned, keep_canned, list_canned
+from db.pool import acquire
+
+
+async def show_canned(request: DeskRequest) -> Response:
+    """GET /canned: all of them, with a form for each."""
+    return await show(request, {}, Problem(200))
+
+
+async def show(request: DeskRequest, typed: dict[str, str], problem: Problem) -> Response:
+    """The page, with what could not be taken."""
+    async with acquire(request.state["pool"]) as conn:
+        canned = await list_canned(conn)
+    if not prefers_html(request):
+        return JsonResponse({"canned": canned}, headers={"Vary": "Accept"})
+    context = {"canned": canned, "typed": typed, "errors": problem.errors, "here": "/canned"}
+    return render_page(request, "canned.html", context, status=problem.status)
+
+
+async def keep(request: DeskRequest) -> Response:
+    """POST /canned: `name` and `message`, in place of the one with that name."""
+    fields = await read_own_fields(request)
+    try:
+        form = check(Canned, fields.values)
+    except InvalidInput as error:
+        problem = Problem(422, errors=error.errors)
+        if not (fields.is_form and prefers_html(request)):
+            raise problem from None
+        return await show(request, {name: str(value) for name, value in fields.values.items()}, problem)
+    async with acquire(request.state["pool"]) as conn:
+        await keep_canned(conn, form.name, form.message, load_actor(request))
+    return RedirectResponse("/canned", 303) if fields.is_form else JsonResponse({"name": form.name})
+
+
+async def drop(request: DeskRequest) -> Response:
+    """POST /canned/remove: the one of this `name`."""
+    fields = await read_own_fields(request)
+    try:
+        name = check(CannedName, fields.values).name
+    except InvalidInput as error:
+        raise Problem(422, errors=error.errors) from None
+    async with acquire(request.state["pool"]) as conn:
+        if not await drop_canned(conn, name, load_actor(request)):
+            raise Problem(404)
+    return RedirectResponse("/canned", 303) if fields.is_form else JsonResponse({"name": name})
+
+
+async def read_own_fields(request: DeskRequest) -> Fields:
+    refuse_cross_site(request)
+    return await read_fields(request)
+
+
+ROUTES = [
+    staff("/canned", show_canned),
+    staff("/canned", keep, ("POST",)),
+    staff("/canned/remove", drop, ("POST",)),
+]
