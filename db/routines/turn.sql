@@ -207,9 +207,8 @@ begin
 
   about := coalesce((select category from tickets where conversation_id = talk.id order by created_at desc limit 1),
                     t->'brief'->'assessment'->>'category', 'general');
-  if ending = 'closed' and talk.waiting_since is not null and talk.handler = 'human' then
-    ending := 'silent';  -- thanks for one thing do not answer the other
-  elsif ending = 'closed' and exists (select from drafts where conversation_id = talk.id and state = 'pending' and source = 'agent') then
+  -- thanks for one thing do not answer the other
+  if ending = 'closed' and exists (select from drafts where conversation_id = talk.id and state = 'pending' and source = 'agent') then
     ending := 'drafted';
   else
     perform supersede_drafts(talk.id);

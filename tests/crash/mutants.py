@@ -207,7 +207,7 @@ MUTANTS = [
     Mutant(
         "sent a second time after a person has spoken", scene=scenes.speak_while_it_is_in_doubt, channel="whatsapp",
         file="delivery.sql",
-        changes=(("when m.author = 'agent' and talk.silenced_at > m.sent_at then case", "when false then case"),),
+        changes=(("when m.author = 'agent' and m.sent_by is null and talk.silenced_at > m.sent_at then case", "when false then case"),),
     ),
     Mutant(
         "a lost lease is nobody's", hits=(at("after claiming the lane"),), file="queue.sql",
