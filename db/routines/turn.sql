@@ -139,6 +139,19 @@ begin
 end $$;
 comment on function add_reply(conversations, text, uuid, uuid, jsonb) is 'Writes a reply into the log, {bodies, kind, citations, delivery, degraded, sent_by, hold_seconds}: one message per body, each with its own token, and where a vendor has to take them (delivery pending) the work of sending them, in order.';
 
+create or replace function is_owed(talk conversations, but jsonb) returns boolean language sql stable as $$
+  select talk.handler = 'human' and exists (
+    select from messages m
+     where m.conversation_id = talk.id and m.direction = 'inbound' and m.kind is null and m.created_at >= talk.waiting_since
+       and m.external_id not in (select word->>'external_id' from jsonb_array_elements(but) word)
+       and not exists (select from turns t where t.id = m.turn_id and t.outcome = 'closed')
+       and not exists (
+         select from messages r
+          where r.conversation_id = talk.id and r.direction = 'outbound' and coalesce(r.kind, '') not in ('handoff', 'csat', 'opt_out', 'correction') and r.sent_at >= m.created_at
+          group by r.reply_id having bool_and(r.delivery in ('sent', 'delivered', 'read'))))
+$$;
+comment on function is_owed(conversations, jsonb) is 'Whether a person has the conversation and an earlier word of the customer than those of this burst, [{external_id}], has no reply that arrived.';
+
 create or replace function commit_turn(t jsonb) returns text language plpgsql as $$
 declare
   held lanes; talk conversations; this turns; gone int; reply jsonb := nullif(t->'reply', 'null');
@@ -211,6 +224,7 @@ begin
   if ending = 'closed' and exists (select from drafts where conversation_id = talk.id and state = 'pending' and source = 'agent') then
     ending := 'drafted';
   else
+    if ending = 'closed' and is_owed(talk, t->'inbound') then ending := 'silent'; end if;
     perform supersede_drafts(talk.id);
   end if;
   if reply->>'kind' in ('answer', 'clarifying_question', 'acknowledgement', 'refusal') and not talk.is_test

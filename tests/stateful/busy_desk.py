@@ -11,6 +11,7 @@ from db.turns import StepRow, TurnEnd, TurnStart
 from tests.stateful import promises
 from tests.stateful.desk import LEASE, Desk
 from tests.stateful.model import UNSETTLED, Answer, Hand, Talk
+from tests.stateful.snapshot import Snapshot
 
 KINDS = ("answer", "clarifying_question", "acknowledgement", "refusal")
 
@@ -59,7 +60,9 @@ class BusyDesk(Desk):
             self.superseded[talk.lane] += 1
         elif result == "done":
             self.superseded[talk.lane] = 0
-            await self.keep_answer(talk, ending)
+            await self.keep_answer(
+                talk, ending, [talk.words.index(job.payload["external_id"]) for job in hand.lane.jobs]
+            )
             if dead:
                 self.call_for(hand)
 
@@ -110,20 +113,32 @@ class BusyDesk(Desk):
         }
         return replace(end, effects=effects, reply=reply)
 
-    async def keep_answer(self, talk: Talk, ending: str) -> None:
-        """What a turn that was kept says to the customer."""
+    async def keep_answer(self, talk: Talk, ending: str, burst: list[int]) -> None:
+        """What a turn that was kept says to the customer. burst: the places of the words that it took up."""
         known = set(talk.outbox)
-        await self.observe()
+        before = await self.observe()
         covers = max(talk.words.index(word) for word in talk.words if word in self.now.logged) + 1
-        if ending == "closed":
+        if ending == "closed" and self.owes_earlier(talk, before, burst):
+            self.seen["thanks for something else"] += 1
+        elif ending == "closed":
             talk.answers.append(Answer(covers, [], by_person=False, counts=True))
             talk.unread_at_stop.clear()
             talk.is_called = False
         elif ending == "escalated":
             talk.is_called = True
+            for answer in talk.answers:
+                if not answer.parts:  # nobody had to see to what was unread when they wrote STOP; now somebody does
+                    answer.covers = min(answer.covers, *burst)
         elif ending in KINDS:
             parts = [message_id for message_id in talk.outbox if message_id not in known]
             talk.answers.append(Answer(covers, parts, by_person=False, counts=talk.is_page))
+
+    def owes_earlier(self, talk: Talk, before: Snapshot, burst: list[int]) -> bool:
+        """Whether a person had it and owed a word for what was taken up before: thanks for one thing do not end it."""
+        conversation = before.find_conversation(talk)
+        is_with_person = conversation is not None and conversation["handler"] == "human"
+        taken_up = [place for place, word in enumerate(talk.words) if word in before.logged and place not in burst]
+        return is_with_person and max(taken_up, default=-1) >= promises.count_answered(talk, before)
 
     # What the team does
 

@@ -251,16 +251,23 @@ async def test_a_draft_that_is_approved_after_somebody_took_over_answers_the_cus
     assert await handover.hand_back(conn, reference, ANA) == "accepted"
 
 
-async def test_thanks_for_one_answer_do_not_drop_the_draft_of_another(pool: Pool, conn: Connection) -> None:
+@pytest.mark.parametrize("becomes", ["pending", "rejected", "off"])
+async def test_thanks_for_one_answer_do_not_drop_the_question_that_waits_for_a_person(
+    pool: Pool, conn: Connection, becomes: str
+) -> None:
     reference = await submit(conn, "Hello there")
     await make_runner(pool, ScriptedModel([reply_with(THANKS)])).run(await claim_one(pool))
-    await let_draft(conn)
+    await let_draft(conn, "off" if becomes == "off" else "draft")
     await write_again(conn, reference, "And how do I export a board?")
     await make_runner(pool, ScriptedModel([reply_with("Like this.")])).run(await claim_one(pool))
+    talk = await conn.fetchval("select id from conversations")
+    if becomes == "rejected":
+        [draft] = await drafts.list_pending(conn, talk)
+        await drafts.reject_draft(conn, talk, draft.id, ANA)
     await write_again(conn, reference, "Thanks!")
     await make_runner(pool, ScriptedModel([])).run(await claim_one(pool))
     assert await list_waiting(conn) == ["person"]
-    assert len(await drafts.list_pending(conn, await conn.fetchval("select id from conversations"))) == 1
+    assert len(await drafts.list_pending(conn, talk)) == (becomes == "pending")
 
 
 async def test_a_draft_belongs_to_its_conversation(pool: Pool, conn: Connection) -> None:
