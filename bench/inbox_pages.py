@@ -134,17 +134,21 @@ async def measure_pages(
     report: Report, conn: Connection, port: int, cookie: str, cases: Sequence[Case], *, count: int
 ) -> None:
     """Each case `count` times alone, in turns with its statements, and as often with AT_ONCE in flight."""
-    async with AsyncExitStack() as stack:
-        browsers = [await stack.enter_async_context(open_browser(port, cookie)) for _ in range(AT_ONCE)]
-        for case in cases:
-            await measure_case(report, conn, browsers, case, count)
+    for case in cases:  # connections of their own: those that rest while another case is measured are closed
+        async with open_browser(port, cookie) as browser:
+            await measure_alone(report, conn, browser, case, count)
+        async with AsyncExitStack() as stack:
+            browsers = [await stack.enter_async_context(open_browser(port, cookie)) for _ in range(AT_ONCE)]
+            crowded = await ask_at_once(browsers, case, count)
+        report.add(case.name, f"p50, {AT_ONCE} at a time", percentile(crowded, 0.5), "ms")
+        report.add(case.name, f"p95, {AT_ONCE} at a time", percentile(crowded, 0.95), "ms")
 
 
-async def measure_case(report: Report, conn: Connection, browsers: Sequence[Browser], case: Case, count: int) -> None:
+async def measure_alone(report: Report, conn: Connection, browser: Browser, case: Case, count: int) -> None:
     pages: list[float] = []
     statements: list[float] = []
     for _, asked in zip(range(count), cycle(case.asked), strict=False):
-        pages.append((await browsers[0].get(asked.path, case.accept))[0])
+        pages.append((await browser.get(asked.path, case.accept))[0])
         began = time.perf_counter()
         await asked.read(conn)
         statements.append((time.perf_counter() - began) * 1000)
@@ -153,9 +157,6 @@ async def measure_case(report: Report, conn: Connection, browsers: Sequence[Brow
     )
     report.add(case.name, "p95 of the statements alone", percentile(statements, 0.95), "ms")
     report.add(case.name, "p95", percentile(pages, 0.95), "ms", at_most=GOAL_P95_MS)
-    crowded = await ask_at_once(browsers, case, count)
-    report.add(case.name, f"p50, {AT_ONCE} at a time", percentile(crowded, 0.5), "ms")
-    report.add(case.name, f"p95, {AT_ONCE} at a time", percentile(crowded, 0.95), "ms")
 
 
 async def ask_at_once(browsers: Sequence[Browser], case: Case, count: int) -> list[float]:
