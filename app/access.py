@@ -217,7 +217,10 @@ def signed(path: str, endpoint: Endpoint, methods: Collection[str] = ("POST",)) 
 
 
 def staff(path: str, endpoint: Endpoint, methods: Collection[str] = ("GET",), *, role: Role = "agent") -> GuardedRoute:
-    """For the team. Others get 401: a problem, or in a browser the page to log in; 403 whose role does not reach."""
+    """For the team. Others get 401: a problem, or in a browser the page to log in.
+
+    403 is for those whose role does not reach, and for what another site's page sends.
+    """
 
     async def guard(request: Request[Any]) -> Response:
         actor = await find_actor(request)
@@ -225,6 +228,8 @@ def staff(path: str, endpoint: Endpoint, methods: Collection[str] = ("GET",), *,
             return refuse_stranger(request)
         if not actor.may(role):
             raise Problem(403, f"This takes the role of {role}.")
+        if request.method not in SAFE_METHODS:
+            refuse_cross_site(request)
         request.state.actor = actor
         return await endpoint(request)
 

@@ -1,9 +1,10 @@
-"""What a request carries, as fields: JSON or a form, within limits, in UTF-8 or not at all."""
+"""What a request carries: the id in its path, and fields as JSON or a form, within limits, in UTF-8 or not at all."""
 
 import re
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl
+from uuid import UUID
 
 import orjson
 from starlette.requests import Request
@@ -21,6 +22,26 @@ class Fields:
 
     values: dict[str, Any]
     is_form: bool
+
+
+def read_id(request: Request[Any]) -> UUID:
+    """The `id` of the path. Raises the 404 Problem for what is none."""
+    return parse_id(request.path_params["id"])
+
+
+def parse_id(text: str) -> UUID:
+    """Raises the 404 Problem for what is no id."""
+    try:
+        return UUID(text)
+    except ValueError:
+        raise Problem(404) from None
+
+
+async def read_any_fields(request: Request[Any]) -> Fields:
+    """As read_fields; none of a request without a body."""
+    if not (read_kind(request) or await request.body()):
+        return Fields({}, is_form=False)
+    return await read_fields(request)
 
 
 async def read_fields(request: Request[Any]) -> Fields:

@@ -9,9 +9,10 @@ from uuid import UUID
 from starlette.responses import Response
 
 from app.access import load_actor
+from app.bodies import read_id
 from app.forms import Category, Mood, Reason
 from app.intake import new_submission_id
-from app.problems import FieldError, Problem
+from app.problems import FieldError
 from app.rendering import render_page, say_channel, say_time
 from app.shown import list_sources, show_file
 from app.state import DeskRequest
@@ -67,14 +68,6 @@ class Typed:
     """For the team."""
     notice: str = ""
     errors: tuple[FieldError, ...] = ()
-
-
-def read_id(request: DeskRequest) -> UUID:
-    """The conversation named in the path. Raises the 404 Problem for what is no id."""
-    try:
-        return UUID(request.path_params["id"])
-    except ValueError:
-        raise Problem(404) from None
 
 
 async def load_view(request: DeskRequest) -> ThreadView:

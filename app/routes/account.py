@@ -5,7 +5,7 @@ from typing import Any
 
 from starlette.responses import RedirectResponse, Response
 
-from app.access import load_actor, own, read_session, refuse_cross_site
+from app.access import load_actor, own, read_session
 from app.bodies import Fields, read_fields
 from app.forms import InvalidInput, check
 from app.problems import FieldError, Problem
@@ -37,7 +37,6 @@ async def show_account(request: DeskRequest) -> Response:
 
 async def change_name(request: DeskRequest) -> Response:
     """POST /account/name."""
-    refuse_cross_site(request)
     fields = await read_fields(request)
     try:
         name = check(NewName, fields.values).name
@@ -50,7 +49,6 @@ async def change_name(request: DeskRequest) -> Response:
 
 async def set_password(request: DeskRequest) -> Response:
     """POST /account/password: takes the current one too; every other session of theirs is over."""
-    refuse_cross_site(request)
     fields = await read_fields(request)
     who, company = load_actor(request), request.state["settings"].company_name
     try:
@@ -86,7 +84,6 @@ async def switch_codes_on(request: DeskRequest) -> Response:
 
     Where another secret is in use, that takes the password, as switching off does.
     """
-    refuse_cross_site(request)
     fields, who = await read_fields(request), load_actor(request)
     seed, code = fields.values.get("seed"), fields.values.get("code")
     if not isinstance(seed, str) or not SEED.fullmatch(seed) or not isinstance(code, str):
@@ -106,7 +103,6 @@ async def switch_codes_on(request: DeskRequest) -> Response:
 
 async def switch_codes_off(request: DeskRequest) -> Response:
     """POST /account/totp/off: takes the password."""
-    refuse_cross_site(request)
     fields = await read_fields(request)
     try:
         await check_current(request, fields)
@@ -119,7 +115,6 @@ async def switch_codes_off(request: DeskRequest) -> Response:
 
 async def end(request: DeskRequest) -> Response:
     """POST /account/sessions/end: the one named in `session`, or `all`, this one included."""
-    refuse_cross_site(request)
     fields, who = await read_fields(request), load_actor(request)
     wish = fields.values.get("session")
     async with acquire(request.state["pool"]) as conn:

@@ -1,12 +1,10 @@
 """Files that customers sent, for the team."""
 
-from uuid import UUID
-
 from starlette.responses import Response
 
 from app.access import load_actor, staff
+from app.bodies import read_id
 from app.files import SHOWN, name_ending
-from app.problems import Problem
 from app.state import DeskRequest
 from db.attachments import load_content
 from db.audit import note_view
@@ -20,10 +18,7 @@ HEADERS = {
 
 async def show_attachment(request: DeskRequest) -> Response:
     """GET /attachments/{id}: pictures are shown, everything else is only given out to be saved."""
-    try:
-        attachment_id = UUID(request.path_params["id"])
-    except ValueError:
-        raise Problem(404) from None
+    attachment_id = read_id(request)
     async with acquire(request.state["pool"]) as conn:
         kind, content = await load_content(conn, attachment_id)
         await note_view(conn, load_actor(request), f"attachment:{attachment_id}")

@@ -4,7 +4,7 @@ from typing import get_args
 
 from starlette.responses import RedirectResponse, Response
 
-from app.access import load_actor, refuse_cross_site, staff
+from app.access import load_actor, staff
 from app.bodies import read_fields
 from app.forms import Autonomy, Category, InvalidInput, check
 from app.problems import Problem
@@ -43,7 +43,6 @@ async def show_autonomy(request: DeskRequest) -> Response:
 
 async def decide(request: DeskRequest) -> Response:
     """POST /autonomy: `mode` (auto, draft, off) of a `category` of a `channel`, from now on."""
-    refuse_cross_site(request)
     fields = await read_fields(request)
     try:
         form = check(Autonomy, fields.values)

@@ -2,8 +2,8 @@
 
 from starlette.responses import RedirectResponse, Response
 
-from app.access import load_actor, refuse_cross_site, staff
-from app.bodies import Fields, read_fields
+from app.access import load_actor, staff
+from app.bodies import read_fields
 from app.forms import Canned, CannedName, InvalidInput, check
 from app.problems import Problem
 from app.rendering import JsonResponse, prefers_html, render_page
@@ -29,7 +29,7 @@ async def show(request: DeskRequest, typed: dict[str, str], problem: Problem) ->
 
 async def keep(request: DeskRequest) -> Response:
     """POST /canned: `name` and `message`, in place of the one with that name."""
-    fields = await read_own_fields(request)
+    fields = await read_fields(request)
     try:
         form = check(Canned, fields.values)
     except InvalidInput as error:
@@ -44,7 +44,7 @@ async def keep(request: DeskRequest) -> Response:
 
 async def drop(request: DeskRequest) -> Response:
     """POST /canned/remove: the one of this `name`."""
-    fields = await read_own_fields(request)
+    fields = await read_fields(request)
     try:
         name = check(CannedName, fields.values).name
     except InvalidInput as error:
@@ -53,11 +53,6 @@ async def drop(request: DeskRequest) -> Response:
         if not await drop_canned(conn, name, load_actor(request)):
             raise Problem(404)
     return RedirectResponse("/canned", 303) if fields.is_form else JsonResponse({"name": name})
-
-
-async def read_own_fields(request: DeskRequest) -> Fields:
-    refuse_cross_site(request)
-    return await read_fields(request)
 
 
 ROUTES = [

@@ -7,9 +7,10 @@ from uuid import UUID
 from starlette.responses import Response
 
 from app.access import load_actor, staff
+from app.bodies import read_id
 from app.rendering import JsonResponse, prefers_html
 from app.state import DeskRequest
-from app.thread_page import load_view, read_id, show_page
+from app.thread_page import load_view, show_page
 from db.attachments import ShownFile, list_conversation_files
 from db.audit import note_view
 from db.conversations import (

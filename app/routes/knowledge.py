@@ -1,12 +1,12 @@
 """The team's knowledge: the list of articles, and the page on which one is written, published and retired."""
 
 from dataclasses import replace
-from uuid import UUID
 
 from starlette.responses import RedirectResponse, Response
 
-from app.access import load_actor, refuse_cross_site, staff
+from app.access import load_actor, staff
 from app.article_forms import ArticleForm, Sent, read_sent, today
+from app.bodies import parse_id
 from app.forms import InvalidInput, check
 from app.gaps import group_questions
 from app.knowledge_page import (
@@ -120,12 +120,8 @@ async def find_proposal(request: DeskRequest) -> Proposal | None:
     named = request.query_params.get("proposal")
     if not named:
         return None
-    try:
-        proposal_id = UUID(named)
-    except ValueError:
-        raise Problem(404) from None
     async with acquire(request.state["pool"]) as conn:
-        return await load_proposal(conn, proposal_id)
+        return await load_proposal(conn, parse_id(named))
 
 
 def fields_of_proposal(proposal: Proposal) -> dict[str, object]:
@@ -146,7 +142,6 @@ async def preview(request: DeskRequest) -> Response:
 
     With a file: the page with its text in the fields.
     """
-    refuse_cross_site(request)
     taken = await take_article(request)
     if isinstance(taken, Response):
         return taken
@@ -194,7 +189,6 @@ async def publish(request: DeskRequest) -> Response:
 
     409 with nothing kept, and all that was typed, when another version is live meanwhile.
     """
-    refuse_cross_site(request)
     taken = await take_article(request)
     if isinstance(taken, Response):
         return taken
@@ -255,7 +249,6 @@ def say_conflict(now: int, started: str) -> str:
 
 async def retire(request: DeskRequest) -> Response:
     """POST /knowledge/{slug}/retire: nothing finds or cites it any more; its versions stay."""
-    refuse_cross_site(request)
     slug = read_slug(request)
     async with acquire(request.state["pool"]) as conn:
         await retire_article(conn, slug, load_actor(request))

@@ -4,10 +4,10 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import HTMLResponse, Response
 
 from app.access import load_actor, staff
+from app.bodies import read_id
 from app.mail_html import TooDeep, make_page
 from app.problems import Problem
 from app.state import DeskRequest
-from app.thread_page import read_id
 from channels.mail.shown import find_html
 from db.audit import note_view
 from db.mails import find_raw_mail

@@ -8,8 +8,8 @@ from uuid import UUID
 from pydantic import BeforeValidator
 from starlette.responses import RedirectResponse, Response
 
-from app.access import load_actor, refuse_cross_site, staff
-from app.bodies import read_fields
+from app.access import load_actor, staff
+from app.bodies import read_fields, read_id
 from app.forms import InvalidInput, check
 from app.problems import FieldError, Problem
 from app.rendering import JsonResponse, prefers_html, render_page
@@ -52,7 +52,6 @@ async def show_webhooks(request: DeskRequest) -> Response:
 
 async def add(request: DeskRequest) -> Response:
     """POST /webhooks: the secret, which is shown this once."""
-    refuse_cross_site(request)
     fields = await read_fields(request)
     try:
         form = check(NewWebhook, gather_events(fields.values))
@@ -91,7 +90,6 @@ async def remove(request: DeskRequest) -> Response:
 
 async def change(request: DeskRequest, act: Callable[[Connection, UUID], Awaitable[str | bool]]) -> Response:
     """Do it, and back to the page. Raises Problem: 404 for none of that id, 409 for a test of one that is off."""
-    refuse_cross_site(request)
     webhook_id = read_id(request)
     async with acquire(request.state["pool"]) as conn:
         outcome = await act(conn, webhook_id)
@@ -126,13 +124,6 @@ async def refuse(request: DeskRequest, errors: list[FieldError]) -> Response:
     if not prefers_html(request):
         raise Problem(422, errors=errors)
     return await show(request, status=422, mistakes=[error.message for error in errors])
-
-
-def read_id(request: DeskRequest) -> UUID:
-    try:
-        return UUID(request.path_params["id"])
-    except ValueError:
-        raise Problem(404) from None
 
 
 async def show(request: DeskRequest, *, status: int = 200, **said: Any) -> Response:

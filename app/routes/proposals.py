@@ -1,12 +1,12 @@
 """Articles that somebody proposes: from the editor, from what a person answered, from a question without an answer."""
 
 from collections.abc import Sequence
-from uuid import UUID
 
 from starlette.responses import RedirectResponse, Response
 
-from app.access import load_actor, refuse_cross_site, staff
+from app.access import load_actor, staff
 from app.article_forms import ArticleForm, fill_fields, read_sent
+from app.bodies import parse_id, read_id
 from app.forms import InvalidInput, check
 from app.gaps import find_gap, group_questions
 from app.personal import find_personal
@@ -30,7 +30,6 @@ async def propose(request: DeskRequest) -> Response:
     With nothing but a `message`, a person's answer or an unanswered question, the form made of it is shown, and
     nothing is kept: what it gives away of the customer is to be taken out first.
     """
-    refuse_cross_site(request)
     try:
         sent = await read_sent(request)
     except ArticleError as error:
@@ -68,7 +67,7 @@ async def show_form(request: DeskRequest, values: dict[str, object], mistakes: S
     source: Source | None = None
     async with acquire(request.state["pool"]) as conn:
         if values.get("message"):
-            source = await load_source(conn, read_id(str(values["message"])))
+            source = await load_source(conn, parse_id(str(values["message"])))
             await note_view(conn, load_actor(request), f"conversation:{source.conversation_id}")
             values = values if "body" in values else await draw_up(conn, source)
         slugs = [line.slug for line in await list_shelf(conn, "live", "", after="", limit=MOST_ARTICLES)]
@@ -104,8 +103,7 @@ def shorten(text: str) -> str:
 
 async def decline(request: DeskRequest) -> Response:
     """POST /knowledge/proposals/{id}/decline."""
-    refuse_cross_site(request)
-    proposal_id = read_id(request.path_params["id"])
+    proposal_id = read_id(request)
     async with acquire(request.state["pool"]) as conn:
         outcome = await decide_proposal(conn, load_actor(request), proposal_id, "declined")
     if outcome == "missing":
@@ -115,13 +113,6 @@ async def decline(request: DeskRequest) -> Response:
     if not prefers_html(request):
         return JsonResponse({"id": proposal_id, "outcome": outcome})
     return RedirectResponse("/knowledge?tab=proposals", 303)
-
-
-def read_id(text: str) -> UUID:
-    try:
-        return UUID(text)
-    except ValueError:
-        raise Problem(404) from None
 
 
 ROUTES = [

@@ -3,12 +3,11 @@
 import secrets
 from collections.abc import Awaitable, Callable
 from typing import Any
-from uuid import UUID
 
 from starlette.responses import RedirectResponse, Response
 
-from app.access import KEY_PREFIX, hash_secret, load_actor, refuse_cross_site, staff
-from app.bodies import read_fields
+from app.access import KEY_PREFIX, hash_secret, load_actor, staff
+from app.bodies import read_fields, read_id
 from app.forms import InvalidInput, check
 from app.problems import FieldError, Problem
 from app.rendering import JsonResponse, prefers_html, render_page
@@ -28,7 +27,6 @@ async def show_team(request: DeskRequest) -> Response:
 
 async def invite(request: DeskRequest) -> Response:
     """POST /team/invitations: the link, which is shown this once."""
-    refuse_cross_site(request)
     fields = await read_fields(request)
     try:
         form = check(NewInvitation, fields.values)
@@ -44,7 +42,6 @@ async def invite(request: DeskRequest) -> Response:
 
 async def withdraw(request: DeskRequest) -> Response:
     """POST /team/invitations/withdraw: a link that was not used stops working."""
-    refuse_cross_site(request)
     fields = await read_fields(request)
     try:
         email = check(WithdrawnInvitation, fields.values).email
@@ -55,7 +52,6 @@ async def withdraw(request: DeskRequest) -> Response:
 
 async def set_role(request: DeskRequest) -> Response:
     """POST /team/people/{id}/role."""
-    refuse_cross_site(request)
     fields = await read_fields(request)
     try:
         role = check(NewRole, fields.values).role
@@ -67,21 +63,18 @@ async def set_role(request: DeskRequest) -> Response:
 
 async def deactivate(request: DeskRequest) -> Response:
     """POST /team/people/{id}/deactivate: they are logged out and cannot log in."""
-    refuse_cross_site(request)
     person_id = read_id(request)
     return await change(request, lambda conn: people.deactivate_person(conn, load_actor(request), person_id))
 
 
 async def switch_codes_off(request: DeskRequest) -> Response:
     """POST /team/people/{id}/totp/off: for somebody who lost their phone."""
-    refuse_cross_site(request)
     person_id = read_id(request)
     return await change(request, lambda conn: people.set_totp(conn, load_actor(request), person_id, None, None))
 
 
 async def end_sessions(request: DeskRequest) -> Response:
     """POST /team/people/{id}/sessions/end: they are logged out everywhere."""
-    refuse_cross_site(request)
     person_id = read_id(request)
 
     async def end_theirs(conn: Connection) -> bool:
@@ -95,7 +88,6 @@ async def end_sessions(request: DeskRequest) -> Response:
 
 async def end_token_sessions(request: DeskRequest) -> Response:
     """POST /team/token-sessions/end: whoever logged in with ADMIN_TOKEN is logged out."""
-    refuse_cross_site(request)
 
     async def end_all(conn: Connection) -> bool:
         await sessions.end_sessions(conn, load_actor(request), None)
@@ -106,7 +98,6 @@ async def end_token_sessions(request: DeskRequest) -> Response:
 
 async def make_key(request: DeskRequest) -> Response:
     """POST /team/keys: the key, which is shown this once."""
-    refuse_cross_site(request)
     fields = await read_fields(request)
     try:
         form = check(Keyring, gather_scopes(fields.values))
@@ -122,7 +113,6 @@ async def make_key(request: DeskRequest) -> Response:
 
 async def revoke_key(request: DeskRequest) -> Response:
     """POST /team/keys/{id}/revoke: it stops working at once."""
-    refuse_cross_site(request)
     key_id = read_id(request)
     return await change(request, lambda conn: sessions.revoke_key(conn, load_actor(request), key_id))
 
@@ -145,13 +135,6 @@ async def refuse(request: DeskRequest, errors: list[FieldError]) -> Response:
     if not prefers_html(request):
         raise Problem(422, errors=errors)
     return await show(request, status=422, mistakes=[error.message for error in errors])
-
-
-def read_id(request: DeskRequest) -> UUID:
-    try:
-        return UUID(request.path_params["id"])
-    except ValueError:
-        raise Problem(404) from None
 
 
 async def show(request: DeskRequest, *, status: int = 200, **said: Any) -> Response:

@@ -10,8 +10,8 @@ from uuid import UUID, uuid5
 
 from starlette.responses import RedirectResponse, Response
 
-from app.access import load_actor, refuse_cross_site, staff
-from app.bodies import Fields, read_fields, read_kind
+from app.access import load_actor, staff
+from app.bodies import Fields, read_any_fields, read_id
 from app.forms import (
     Assignment,
     Correction,
@@ -30,7 +30,7 @@ from app.live import stream_changes
 from app.problems import Problem
 from app.rendering import JsonResponse, prefers_html
 from app.state import DeskRequest
-from app.thread_page import Typed, load_view, read_id, show_page
+from app.thread_page import Typed, load_view, show_page
 from channels.splitting import split_for
 from db import drafts, examples, handover
 from db.people import Actor
@@ -65,7 +65,7 @@ async def answer(request: DeskRequest) -> Response:
 
     Of a page's form it may be taken back for ten seconds; a program's goes at once.
     """
-    fields = await read_own_fields(request)
+    fields = await read_any_fields(request)
     try:
         form, key = check_fields(PersonAnswer, request, fields)
     except Problem as problem:
@@ -123,14 +123,14 @@ def count_same(words: list[str], others: list[str]) -> int:
 
 async def reject(request: DeskRequest) -> Response:
     """POST /conversations/{id}/reject: `draft` is not sent; whoever refused the agent's answer answers instead."""
-    fields = await read_own_fields(request)
+    fields = await read_any_fields(request)
     draft_id = read_form(Rejection, fields).draft
     return await act(request, fields, lambda conn, _, who: drafts.reject_draft(conn, read_id(request), draft_id, who))
 
 
 async def undo(request: DeskRequest) -> Response:
     """POST /conversations/{id}/undo: `reply` is not sent; its text is there to be written anew."""
-    fields = await read_own_fields(request)
+    fields = await read_any_fields(request)
     reply_id = read_form(Undo, fields).reply
     response = await act(request, fields, lambda conn, ref, who: handover.take_back(conn, ref, reply_id, who))
     if response.status_code == 303:
@@ -140,29 +140,29 @@ async def undo(request: DeskRequest) -> Response:
 
 async def take(request: DeskRequest) -> Response:
     """POST /conversations/{id}/take-over: the agent says nothing more here, and the ticket is yours."""
-    return await act(request, await read_own_fields(request), handover.take_over)
+    return await act(request, await read_any_fields(request), handover.take_over)
 
 
 async def give(request: DeskRequest) -> Response:
     """POST /conversations/{id}/hand-back: 409 as long as the customer is owed an answer."""
-    return await act(request, await read_own_fields(request), handover.hand_back)
+    return await act(request, await read_any_fields(request), handover.hand_back)
 
 
 async def resolve(request: DeskRequest) -> Response:
     """POST /conversations/{id}/resolve: nothing more is owed here; what they write next is the agent's."""
-    return await act(request, await read_own_fields(request), handover.settle_elsewhere)
+    return await act(request, await read_any_fields(request), handover.settle_elsewhere)
 
 
 async def assign(request: DeskRequest) -> Response:
     """POST /conversations/{id}/assign: `assignee` by e-mail, empty for nobody."""
-    fields = await read_own_fields(request)
+    fields = await read_any_fields(request)
     assignee = read_form(Assignment, fields).assignee
     return await act(request, fields, lambda conn, ref, who: handover.assign(conn, ref, assignee, who))
 
 
 async def snooze(request: DeskRequest) -> Response:
     """POST /conversations/{id}/snooze: out of the list for `hours`, 0 for back into it."""
-    fields = await read_own_fields(request)
+    fields = await read_any_fields(request)
     hours = read_form(Snooze, fields).hours
     until = datetime.now(UTC) + timedelta(hours=hours) if hours else None
     return await act(request, fields, lambda conn, ref, who: handover.snooze(conn, ref, until, who))
@@ -170,7 +170,7 @@ async def snooze(request: DeskRequest) -> Response:
 
 async def sort(request: DeskRequest) -> Response:
     """POST /conversations/{id}/sort: `category`, `priority` 1 to 10, `tags` with commas between them."""
-    fields = await read_own_fields(request)
+    fields = await read_any_fields(request)
     form = read_form(Sorting, fields)
     return await act(request, fields, lambda conn, ref, who: handover.sort_ticket(
         conn, ref, category=form.category, priority=form.priority, tags=form.tags, who=who))  # fmt: skip
@@ -178,7 +178,7 @@ async def sort(request: DeskRequest) -> Response:
 
 async def note(request: DeskRequest) -> Response:
     """POST /conversations/{id}/note: `message`, for the team alone."""
-    fields, conversation_id = await read_own_fields(request), read_id(request)
+    fields, conversation_id = await read_any_fields(request), read_id(request)
     try:
         text = read_form(Note, fields).message
     except Problem as problem:
@@ -193,7 +193,7 @@ async def note(request: DeskRequest) -> Response:
 
 async def correct(request: DeskRequest) -> Response:
     """POST /conversations/{id}/correction: queue, mood and reason of the customer's last message; the agent learns."""
-    fields = await read_own_fields(request)
+    fields = await read_any_fields(request)
     form = read_form(Correction, fields)
     reasons = () if form.reason == "none" else (form.reason,)
     said = examples.Correction(form.category, form.sentiment, reasons)
@@ -212,14 +212,6 @@ async def stream(request: DeskRequest) -> Response:
             return await find_thread_stamp(conn, conversation_id, viewer=me)
 
     return await stream_changes(request, topic, read)
-
-
-async def read_own_fields(request: DeskRequest) -> Fields:
-    """The fields of a request that our own page, or a program, sent; most need none. Raises Problem."""
-    refuse_cross_site(request)
-    if not (read_kind(request) or await request.body()):
-        return Fields({}, is_form=False)
-    return await read_fields(request)
 
 
 def read_form(form: type[Form], fields: Fields) -> Form:
