@@ -3,8 +3,9 @@
 import asyncio
 import hashlib
 import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields
+import time
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from typing import get_args
 from urllib.parse import urlencode
@@ -16,6 +17,9 @@ from app.rendering import write_id
 from db.inbox import MOST_WAITING, Line, list_waiting
 from db.pool import Pool, acquire
 
+LATELY = 3.0  # seconds
+MOST_MADE = 32
+"""Parts of pages that are kept of one reading."""
 Test = Callable[[Line, str], bool]
 """Whether a line belongs in a box of somebody, by their e-mail."""
 
@@ -28,6 +32,16 @@ class Reading:
     stamp: str
     is_cut: bool
     """More wait than were read; those left out are the least urgent of those the agent has, if it has any."""
+    made: dict[Hashable, str] = field(default_factory=dict)
+    """Parts of pages that were made of it, by what else went into them."""
+
+    def make(self, key: Hashable, make: Callable[[], str]) -> str:
+        """What `make` returns, made once for all who ask for the same."""
+        if key not in self.made:
+            if len(self.made) >= MOST_MADE:
+                self.made.clear()
+            self.made[key] = make()
+        return self.made[key]
 
 
 class InboxReader:
@@ -37,6 +51,12 @@ class InboxReader:
         self.pool, self.most = pool, most
         self.next: asyncio.Task[Reading] | None = None
         self.turn = asyncio.Lock()
+        self.last = Reading((), "", is_cut=False)
+        self.last_at = -LATELY  # of time.monotonic()
+
+    async def read_lately(self) -> Reading:
+        """What was true less than LATELY ago, for what stands beside the rows. Raises what the database raises."""
+        return self.last if time.monotonic() - self.last_at < LATELY else await self.read()
 
     async def read(self) -> Reading:
         """What is true now, or was after this was called. Raises what the database raises."""
@@ -47,9 +67,14 @@ class InboxReader:
     async def read_in_turn(self) -> Reading:
         async with self.turn:
             self.next = None  # whoever asks from here on may have seen what this reading has not
+            began = time.monotonic()
             async with acquire(self.pool) as conn:
                 found = await list_waiting(conn, limit=self.most + 1)
-        return Reading(found[: self.most], make_stamp(found), is_cut=len(found) > self.most)
+        stamp = make_stamp(found)
+        if stamp != self.last.stamp:
+            self.last = Reading(found[: self.most], stamp, is_cut=len(found) > self.most)
+        self.last_at = began
+        return self.last
 
 
 def make_stamp(lines: Sequence[Line]) -> str:

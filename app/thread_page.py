@@ -1,5 +1,6 @@
 """The team's page of one conversation."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -33,6 +34,9 @@ from db.threads import Entry, Thread, find_thread_stamp, list_entries, list_pres
 SNOOZES = {"1": "an hour", "4": "four hours", "24": "a day", "72": "three days", "168": "a week"}
 """Hours to put a conversation aside for."""
 PRIORITIES = range(1, 11)
+SHOWN, MOST_SHOWN = 100, 6_400
+"""Messages on the page at first, and at most."""
+COUNT = re.compile(r"[1-9][0-9]{0,4}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +46,8 @@ class ThreadView:
     thread: Thread
     stamp: str
     entries: list[Entry]
+    has_earlier: bool
+    """Whether more was said than is shown."""
     files: list[ShownFile]
     reasons: Mapping[UUID, Reasons]
     """Of the agent's messages, by turn."""
@@ -77,13 +83,15 @@ async def load_view(request: DeskRequest) -> ThreadView:
         await note_view(conn, load_actor(request), f"conversation:{conversation_id}")
         stamp = await find_thread_stamp(conn, conversation_id, viewer=me)
         thread = await load_thread(conn, conversation_id)
-        turns = await list_turns(conn, conversation_id)
+        entries, has_earlier = await list_entries(conn, thread, most=read_shown(request))
+        told = {entry.turn_id for entry in entries if entry.turn_id and entry.author == "agent"}
+        turns = await list_turns(conn, conversation_id, only=told, limit=MOST_SHOWN)
         steps = group_steps(await list_steps(conn, [turn.id for turn in turns]))
-        entries = await list_entries(conn, thread)
         return ThreadView(
             thread=thread,
             stamp=stamp or "",
             entries=entries,
+            has_earlier=has_earlier,
             files=await list_thread_files(conn, {entry.conversation_id for entry in entries}),
             reasons={turn.id: explain_turn(turn, steps.get(turn.id, [])) for turn in turns},
             correction=await find_correction(conn, thread.reference) if thread.reference else None,
@@ -94,6 +102,12 @@ async def load_view(request: DeskRequest) -> ThreadView:
             marks=await list_marks(conn, conversation_id),
             again=await load_taken_back(conn, conversation_id, read_reply(request)),
         )
+
+
+def read_shown(request: DeskRequest) -> int:
+    """How many messages the address asks for."""
+    asked = request.query_params.get("shown", "")
+    return min(int(asked), MOST_SHOWN) if COUNT.fullmatch(asked) else SHOWN
 
 
 def read_reply(request: DeskRequest) -> UUID | None:
@@ -107,7 +121,7 @@ def read_reply(request: DeskRequest) -> UUID | None:
 def show_page(request: DeskRequest, view: ThreadView, typed: Typed | None = None, *, status: int = 200) -> Response:
     """The page; with `typed` when that could not be taken."""
     thread, me = view.thread, load_actor(request)
-    own = f"/conversations/{thread.id}"
+    own, shown = f"/conversations/{thread.id}", read_shown(request)
     draft = view.drafts[0] if view.drafts else None
     context = {
         "thread": thread,
@@ -116,6 +130,8 @@ def show_page(request: DeskRequest, view: ThreadView, typed: Typed | None = None
         "facts": list_facts(thread, has_template=request.state["settings"].twilio_template_sid is not None)
         | ({"Content": [say_mark(mark) for mark in view.marks]} if view.marks else {}),
         "entries": view.entries,
+        "earlier": f"{own}?shown={shown * 4}" if view.has_earlier and shown < MOST_SHOWN else None,
+        "is_cut": view.has_earlier,
         "list_files": lambda entry: [show_file(file) for file in view.files if file.message_id == entry.id],
         "list_sources": lambda entry: list_sources(entry.citations),
         "say_delivery": say_delivery,
@@ -132,6 +148,7 @@ def show_page(request: DeskRequest, view: ThreadView, typed: Typed | None = None
         "draft": draft,
         "typed": typed or Typed(text=view.again or (draft.body if draft else "")),
         "own": own,
+        "here": own if shown == SHOWN else f"{own}?shown={shown}",
         "me": me,
         "stamp": view.stamp,
         "submission_id": new_submission_id(),

@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 from uuid import UUID
 
 from app.routes.inbox import PAGE, STATUS, read_moment
+from app.thread_page import SHOWN
 from bench.ground import percentile
 from bench.inbox_browser import HTML, JSON, Browser, open_browser
 from bench.inbox_filling import Chosen
@@ -125,8 +126,9 @@ async def read_thread(conn: Connection, conversation_id: UUID) -> None:
     """What the page of a conversation reads that grows with it."""
     await find_thread_stamp(conn, conversation_id, viewer=VIEWER)
     thread = await load_thread(conn, conversation_id)
-    await list_steps(conn, [turn.id for turn in await list_turns(conn, conversation_id)])
-    entries = await list_entries(conn, thread)
+    entries, _ = await list_entries(conn, thread, most=SHOWN)
+    told = {entry.turn_id for entry in entries if entry.turn_id}
+    await list_steps(conn, [turn.id for turn in await list_turns(conn, conversation_id, only=told)])
     await list_thread_files(conn, {entry.conversation_id for entry in entries})
 
 

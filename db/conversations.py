@@ -1,5 +1,6 @@
 """A conversation as the team sees it: who, what was said, what is owed, and why the agent said what it said."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -178,18 +179,22 @@ async def list_tickets(conn: Connection, conversation_id: UUID) -> list[Conversa
     return [ConversationTicket(**row) for row in rows]
 
 
-async def list_turns(conn: Connection, conversation_id: UUID, *, limit: int = 200) -> list[Turn]:
-    """The newest turns, oldest first."""
+async def list_turns(
+    conn: Connection, conversation_id: UUID, *, only: Collection[UUID] | None = None, limit: int = 200
+) -> list[Turn]:
+    """The newest turns, oldest first; only: of those with these ids."""
     rows = await conn.fetch(
         """
         select * from (
           select id, state, outcome, model, prompt_version, attempts, timings_ms, input_tokens, output_tokens, cost_usd,
                  error, started_at, finished_at
-            from turns where conversation_id = $1 order by started_at desc limit $2) newest
+            from turns where conversation_id = $1 and ($3::uuid[] is null or id = any($3))
+           order by started_at desc limit $2) newest
          order by started_at
         """,
         conversation_id,
         limit,
+        only,
     )
     return [Turn(**row) for row in rows]
 

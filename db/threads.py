@@ -8,8 +8,6 @@ from uuid import UUID
 from db.errors import NotFound
 from db.pool import Connection
 
-MOST_MESSAGES = 200
-"""Of each conversation, the newest."""
 MOST_CONVERSATIONS = 20
 """Of the same customer, beside the one that is shown; those that changed last."""
 PRESENT_SECONDS = 15
@@ -118,8 +116,11 @@ async def load_thread(conn: Connection, conversation_id: UUID) -> Thread:
     return Thread(**row)
 
 
-async def list_entries(conn: Connection, thread: Thread) -> list[Entry]:
-    """What was said with this customer in all their conversations, and noted about this one, oldest first."""
+async def list_entries(conn: Connection, thread: Thread, *, most: int) -> tuple[list[Entry], bool]:
+    """What was said with this customer in all their conversations, and noted about this one, oldest first.
+
+    No more than the newest `most`; and whether there is more.
+    """
     rows = await conn.fetch(
         """
         with talks as (
@@ -133,7 +134,7 @@ async def list_entries(conn: Connection, thread: Thread) -> list[Entry]:
                case when m.channel = 'gmail' and m.direction = 'inbound' then m.external_id end as mail_id,
                m.id as place
           from talks c cross join lateral (
-            select * from messages x where x.conversation_id = c.id order by x.sent_at desc, x.id desc limit $3) m
+            select * from messages x where x.conversation_id = c.id order by x.sent_at desc, x.id desc limit $3 + 1) m
         union all
         select n.id, n.conversation_id, '', 'note', n.author, null, n.body, '[]', n.created_at,
                null, null, false, false, null, null, null, null, n.id
@@ -143,14 +144,16 @@ async def list_entries(conn: Connection, thread: Thread) -> list[Entry]:
                'queued', null, false, false, null, null, null, null, null
           from conversations c join message_queue q on q.lane = c.channel || ':' || c.thread_key and q.kind = 'inbound'
          where c.id = $1
-         order by sent_at, place nulls last
+         order by sent_at desc, place desc nulls first
+         limit $3 + 1
         """,
         thread.id,
         thread.customer_id,
-        MOST_MESSAGES,
+        most,
         MOST_CONVERSATIONS,
     )
-    return [Entry(**{name: value for name, value in row.items() if name != "place"}) for row in rows]
+    newest = [Entry(**{name: value for name, value in row.items() if name != "place"}) for row in rows[:most]]
+    return newest[::-1], len(rows) > most
 
 
 async def find_thread_stamp(conn: Connection, conversation_id: UUID, *, viewer: str) -> str | None:
@@ -168,6 +171,8 @@ async def find_thread_stamp(conn: Connection, conversation_id: UUID, *, viewer: 
           (select concat(count(*), ' ', count(*) filter (where m.delivery = 'read'))
              from messages m where m.conversation_id = c.id and m.delivery in ('delivered', 'read')),
           (select max(t.updated_at) from tickets t where t.conversation_id = c.id),
+          (select string_agg(d.id::text, ',' order by d.id) from drafts d
+            where d.conversation_id = c.id and d.state = 'pending'),
           (select string_agg(q.id::text, ',' order by q.id)
              from message_queue q where q.lane = c.channel || ':' || c.thread_key),
           (select string_agg(p.who, ',' order by p.who) from presences p

@@ -1,5 +1,7 @@
 """The list of the team: who waits, and what was said anywhere."""
 
+import time
+from collections.abc import Hashable, Mapping
 from datetime import datetime
 
 from starlette.responses import Response
@@ -7,7 +9,7 @@ from starlette.responses import Response
 from app.access import load_actor, staff
 from app.inbox import BOXES, RECENT, Filters, Reading, choose, count
 from app.live import stream_changes
-from app.rendering import JsonResponse, prefers_html, render_page
+from app.rendering import JsonResponse, prefers_html, render_page, render_part
 from app.state import DeskRequest
 from app.thread_words import describe_line
 from app.wakeup import ALL
@@ -21,25 +23,35 @@ STATUS: dict[str, Status | None] = {"waiting": "waiting", "resolved": "resolved"
 async def show_inbox(request: DeskRequest) -> Response:
     """GET /inbox: the list as a page, or {stamp, counts, lines, is_cut} as JSON; is_cut: not all were looked at."""
     filters, me = Filters.read(request.query_params), load_actor(request).name
-    reading = await request.state["inbox"].read()
+    reader, is_waiting = request.state["inbox"], not filters.words and filters.box in BOXES
+    reading = await (reader.read() if is_waiting else reader.read_lately())
     lines, is_cut = await find_lines(request, filters, reading, me)
     counts = count(reading.lines, filters, me)
     if not prefers_html(request):
         body = {"stamp": reading.stamp, "counts": counts, "lines": lines, "is_cut": is_cut}
         return JsonResponse(body, headers={"Vary": "Accept"})
+
+    def rows() -> str:
+        described = [(line, describe_line(line)) for line in lines]
+        return render_part("inbox_lines.html", {"filters": filters, "lines": described})
+
     context = {
         "filters": filters,
         "boxes": {name: box.label for name, box in BOXES.items()} | RECENT,
         "counts": counts,
-        "lines": [(line, describe_line(line)) for line in lines],
+        "lines": reading.make(make_key(filters, me, counts), rows) if is_waiting else rows(),
         "older": filters.path(before=lines[-1].updated_at.isoformat()) if has_older(filters, lines) else None,
         "is_cut": is_cut,
         "looked_at": len(reading.lines) if filters.box in BOXES else MOST_LOOKED_AT,
         "choices": list_choices(reading, filters),
         "stamp": reading.stamp,
-        "me": me,
     }
     return render_page(request, "inbox.html", context)
+
+
+def make_key(filters: Filters, me: str, counts: Mapping[str, int]) -> Hashable:
+    """What decides about the rows beside the reading: times are said by the minute, and who is put aside wakes."""
+    return filters, me if filters.box == "mine" else "", int(time.time() // 60), *counts.values()
 
 
 async def find_lines(request: DeskRequest, filters: Filters, reading: Reading, me: str) -> tuple[list[Line], bool]:

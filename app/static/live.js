@@ -13,14 +13,19 @@ function show(fresh) {
   const isAtEnd = window.innerHeight + window.scrollY >= document.body.scrollHeight - 80;
   const items = [...fresh.querySelectorAll("#messages > li")];
   const known = new Set(items.map((item) => item.id));
-  for (const item of [...list.children]) if (!known.has(item.id)) item.remove();
-  items.forEach((item, place) => {
+  const old = [...list.children];
+  const first = old.findIndex((item) => known.has(item.id));  // what is before it was said earlier than the page now begins
+  for (const item of old.slice(Math.max(first, 0))) if (!known.has(item.id)) item.remove();
+  let following = null;
+  for (const item of items.reverse()) {
     const shown = document.getElementById(item.id);
-    if (!shown) list.insertBefore(document.importNode(item, true), list.children[place] ?? null);
-    else if (served.get(item.id) === item.innerHTML || shown.contains(document.activeElement)) return;
-    else shown.replaceWith(document.importNode(item, true));
-    served.set(item.id, item.innerHTML);
-  });
+    const isKept = shown && (served.get(item.id) === item.innerHTML || shown.contains(document.activeElement));
+    if (!isKept) served.set(item.id, item.innerHTML);
+    const wanted = isKept ? shown : document.importNode(item, true);
+    if (shown && !isKept) shown.replaceWith(wanted);
+    else if (!shown) list.insertBefore(wanted, following);
+    following = wanted;
+  }
   for (const id of live.dataset.parts.split(" ")) {
     const [old, now] = [document.getElementById(id), fresh.getElementById(id)];
     if (!old || !now || old.outerHTML === now.outerHTML) continue;

@@ -213,6 +213,35 @@ async def test_nothing_that_customers_write_runs_on_the_teams_pages(
     assert await team.locator("img[src=x]").count() == 0
 
 
+async def test_a_long_story_begins_with_its_end_and_is_read_whole_on_demand(
+    browser: Browser, site: str, conn: Connection
+) -> None:
+    team = await log_in(browser, site, conn, "kim@example.com", PHONE)
+    _, reference = await ask(browser, site)
+    await hand_over(conn, reference)
+    await conn.execute(
+        """
+        insert into messages (conversation_id, customer_id, channel, direction, author, external_id, body, sent_at)
+        select id, customer_id, channel, 'inbound', 'customer', 'old-' || n, 'Word ' || n, now() - n * interval '1 hour'
+          from conversations, generate_series(1, 150) n
+        """
+    )
+    talk = await conn.fetchval("select id from conversations")
+    await team.goto(f"{site}/conversations/{talk}")
+    said = team.locator("#messages > li .bubble")
+    await expect(said).to_have_count(100)
+    await expect(said.last).to_contain_text("Handed over.")
+    await check_page(team)
+    await team.get_by_role("link", name="Show what was said before").click()
+    await expect(said).to_have_count(152)
+    await expect(said.first).to_have_text("Word 150")
+    await team.fill("#message", "Now I have read it all.")
+    await team.get_by_role("button", name="Send", exact=True).click()
+    await expect(said).to_have_count(153)
+    await expect(said.first).to_have_text("Word 150")
+    await expect(said.last).to_contain_text("Now I have read it all.")
+
+
 async def test_the_list_and_a_conversation_work_without_scripts(browser: Browser, site: str, conn: Connection) -> None:
     _, reference = await ask(browser, site)
     await hand_over(conn, reference)
