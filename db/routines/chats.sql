@@ -1,10 +1,15 @@
 -- What a chat has and no other channel: words that are only kept, words that end it, and a time in which to answer.
 
-create or replace function last_heard(talk conversations) returns timestamptz language sql stable as $$
+create or replace function heard(talk conversations) returns table (heard_at timestamptz) language sql stable as $$
   select greatest(
     (select max(m.sent_at) from messages m where m.conversation_id = talk.id and m.direction = 'inbound' and m.kind is distinct from 'reaction'),
     (select max(case when pg_input_is_valid(q.payload->>'sent_at', 'timestamptz') then (q.payload->>'sent_at')::timestamptz else q.created_at end)
        from message_queue q where q.lane = talk.channel || ':' || talk.thread_key and q.kind = 'inbound'))
+$$;
+comment on function heard(conversations) is 'As last_heard, one row: for a query over many, which then contains this one instead of calling it.';
+
+create or replace function last_heard(talk conversations) returns timestamptz language sql stable as $$
+  select heard_at from heard(talk)
 $$;
 comment on function last_heard(conversations) is 'When the customer last wrote, also what no turn has taken up yet. A reaction is no word.';
 

@@ -148,9 +148,9 @@ create or replace function is_owed(talk conversations, but jsonb) returns boolea
        and not exists (
          select from messages r
           where r.conversation_id = talk.id and r.direction = 'outbound' and coalesce(r.kind, '') not in ('handoff', 'csat', 'opt_out', 'correction') and r.sent_at >= m.created_at
-          group by r.reply_id having bool_and(r.delivery in ('sent', 'delivered', 'read'))))
+          group by r.reply_id having bool_and(r.delivery in ('sent', 'delivered', 'read') or r.author = 'person' and r.delivery in ('pending', 'sending'))))
 $$;
-comment on function is_owed(conversations, jsonb) is 'Whether a person has the conversation and an earlier word of the customer than those of this burst, [{external_id}], has no reply that arrived.';
+comment on function is_owed(conversations, jsonb) is 'Whether a person has the conversation and an earlier word of the customer than those of this burst, [{external_id}], has no reply that arrived, nor a person''s on its way.';
 
 create or replace function commit_turn(t jsonb) returns text language plpgsql as $$
 declare

@@ -9,8 +9,8 @@ select c.id as conversation_id, k.reference, c.channel, c.customer_id, c.waiting
        case w.waits_for when 'delivery' then coalesce(first.delivery_error, said.delivery_error) else l.last_error end as last_error,
        case w.waits_for when 'person' then not w.is_filed and (w.owner is null or w.due_at is null) else not w.is_worked_on end as is_unseen,
        coalesce(w.due_at < now(), false) as is_overdue,
-       -- null elsewhere anyway, but asking it of every row would take as long as all the rest
-       case when c.channel in (select g.channel from channel_configs g where g.reply_window is not null) then free_until(c) end as free_until,
+       -- as free_until(c), which called once for each row would take as long as all the rest
+       case when g.channel is not null then coalesce(h.heard_at + g.reply_window, c.created_at) end as free_until,
        c.channel || ':' || c.thread_key as lane
   from conversations c
   left join lateral (select * from tickets t where t.conversation_id = c.id order by t.created_at desc limit 1) k on true
@@ -25,6 +25,8 @@ select c.id as conversation_id, k.reference, c.channel, c.customer_id, c.waiting
                       where e.conversation_id = c.id and e.delivery in ('pending', 'sending', 'unknown')
                       order by e.sent_at, e.part, e.id limit 1) first on said.is_under_way
   left join lateral (select true as waits from drafts p where p.conversation_id = c.id and p.state = 'pending' and p.source = 'agent') draft on true
+  left join channel_configs g on g.channel = c.channel and g.reply_window is not null
+  left join lateral heard(c) h on g.channel is not null
   cross join lateral (
     select coalesce(l.pending, 0) > 0 as is_filed, coalesce(l.pending, 0) > 0 or coalesce(o.pending, 0) > 0 as is_worked_on,
            case when (c.handler = 'human' or draft.waits) and not (said.author is not distinct from 'person' and coalesce(o.pending, 0) > 0) then 'person'

@@ -10,7 +10,7 @@ from db.deliveries import Absence
 from db.turns import StepRow, TurnEnd, TurnStart
 from tests.stateful import promises
 from tests.stateful.desk import LEASE, Desk
-from tests.stateful.model import UNSETTLED, Answer, Hand, Talk
+from tests.stateful.model import ARRIVED, UNSETTLED, Answer, Hand, Talk
 from tests.stateful.snapshot import Snapshot
 
 KINDS = ("answer", "clarifying_question", "acknowledgement", "refusal")
@@ -138,7 +138,12 @@ class BusyDesk(Desk):
         conversation = before.find_conversation(talk)
         is_with_person = conversation is not None and conversation["handler"] == "human"
         taken_up = [place for place, word in enumerate(talk.words) if word in before.logged and place not in burst]
-        return is_with_person and max(taken_up, default=-1) >= promises.count_answered(talk, before)
+        on_its_way = (*ARRIVED, "pending", "sending")
+        said = [
+            answer.covers for answer in talk.answers
+            if answer.by_person and all(before.outbound[part]["delivery"] in on_its_way for part in answer.parts)
+        ]  # fmt: skip
+        return is_with_person and max(taken_up, default=-1) >= max(promises.count_answered(talk, before), *said, 0)
 
     # What the team does
 
