@@ -101,6 +101,8 @@ class Brief:
     """What came with the burst and nobody here can read, a kind each: image, audio, video or file."""
     own_words: str | None = None
     """What can be read of the burst, without the marks for what came along; None: all of it."""
+    is_draft: bool = False
+    """Somebody of the team asked for the reply and reads it before it is sent: nothing is filed or handed over."""
 
     @property
     def words(self) -> str:

@@ -11,7 +11,7 @@ from agent.compaction import shorten_results
 from agent.models.base import Item, Model, ModelFailure, ModelReply, ModelRequest, Text, Usage
 from agent.prices import cost_usd
 from agent.retries import ENOUGH, plan_second_try
-from agent.tool_schemas import TOOLS
+from agent.tool_schemas import DRAFT_TOOLS, TOOLS
 from agent.turn import AgentTurn, Spent
 from db.errors import RetryLater
 from db.turns import StepRow
@@ -118,7 +118,7 @@ class Chain:
         return ModelRequest(
             instructions=self.turn.instructions,
             items=(*items, LAST_STEP) if is_last else tuple(items),
-            tools=TOOLS,
+            tools=DRAFT_TOOLS if self.turn.context.brief.is_draft else TOOLS,
             brief=self.turn.context.brief,
             timeout=min(limits.attempt, self.time_left),
             must_call_tool=True,

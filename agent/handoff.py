@@ -15,6 +15,7 @@ Limit = Literal[
     "attempts",
     "replies",
     "opted_out",
+    "off",
 ]
 """What ends a turn at a person without a model's say."""
 NOTES: dict[Limit, str] = {
@@ -29,6 +30,7 @@ NOTES: dict[Limit, str] = {
     "replies": "They got as many replies as the agent may send in this time: perhaps a machine is writing to us.",
     "opted_out": "They asked us to stop writing here, and wrote again: "
     "nothing can be sent to them until they write START.",
+    "off": "The assistant is switched off for this.",
 }
 PHRASES = {
     "human_wanted": "escalated_human",
@@ -58,7 +60,7 @@ REASON_CODES = {
     "repeated_failure": "no_answer",
 }
 """What escalate_to_human takes as reason_code, by the reason of an escalation."""
-OUR_POLICY = frozenset(("replies", "opted_out"))
+OUR_POLICY = frozenset(("replies", "opted_out", "off"))
 """Limits that are rules of ours: nothing failed."""
 QUOTED_CHARS = 600
 

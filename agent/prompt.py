@@ -20,6 +20,12 @@ SUMMARY_CHARS = 3_000
 SUBJECT_CHARS = 200
 FACT_CHARS = 40
 VERIFIED_TRUST = 1
+DRAFT_NOTE = (
+    "a colleague has this conversation, asks you for a draft of the reply and reads it before it is sent: what must "
+    "be escalated is with them already, so write with send_response what the results let you say of it, promise "
+    "nothing, and leave the rest to them. Only if the results answer none of it, call escalate_to_human with "
+    "reason_code no_answer and say in handoff_note what is missing: nobody is handed anything, the colleague reads it"
+)
 
 CUT = " [...] "
 NONCE = re.compile(r"[A-Za-z0-9]{8,64}")
@@ -92,6 +98,8 @@ def quote_fact(text: str) -> str:
 
 def describe_notes(brief: Brief) -> str:
     lines = [*describe_assessment(brief.assessment), f"open ticket: {brief.open_ticket or 'none'}"]
+    if brief.is_draft:
+        lines.append(DRAFT_NOTE)
     if brief.unread:
         lines.append(
             f"came with the message, not visible to you: {name_unread(brief)}; "

@@ -16,7 +16,8 @@ from db.pool import Pool
 
 FROM_OUTSIDE = ("seconds", "usd")
 """Limits that the clock and the prices reached then: given, like what a model said."""
-CALLED_BY_WORKER = ("attempts", "opted_out", "replies")
+AFTER_AN_ANSWER = ("replies", "off")
+CALLED_BY_WORKER = ("attempts", "opted_out", *AFTER_AN_ANSWER)
 """Limits that the worker found before the turn or after it."""
 NOWHERE = UUID(int=0)
 
@@ -58,7 +59,7 @@ async def replay(recording: Recording) -> None:
     if limit not in CALLED_BY_WORKER:
         ending = await finish(ReplayRun(turn, tape))
     else:
-        if limit == "replies" and len(recording.steps) > 1:  # it was answered, and then the brake was on
+        if limit in AFTER_AN_ANSWER and len(recording.steps) > 1:  # it was answered, and that could not be sent
             await check_last(await finish(ReplayRun(turn, tape)), tape)
         ending = await hand_over_run(ReplayRun(turn, tape), limit)
     await check_last(ending, tape)

@@ -130,5 +130,7 @@ TOOLS = (
     ANALYZE_SENTIMENT,
     SEND_RESPONSE,
 )
+DRAFT_TOOLS = tuple(tool for tool in TOOLS if tool is not CREATE_TICKET)
+"""Where somebody of the team asked for a draft: nothing of such a turn is filed."""
 TERMINAL_TOOLS = (ESCALATE_TO_HUMAN, SEND_RESPONSE)
 """The ones that end a turn: all that may be called on its last step."""

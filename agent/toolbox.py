@@ -52,6 +52,8 @@ class Toolbox:
             "escalate_to_human": (arguments.Handover, self.escalate_to_human),
             "send_response": (arguments.Reply, self.send_response),
         }
+        if context.brief.is_draft:
+            del self.tools["create_ticket"]
 
     async def call(self, call: ToolCall) -> ToolOutcome:
         """Carry out one call. Whatever is wrong with it is told to the model, never raised."""

@@ -15,9 +15,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from app.problems import Problem
+from app.asking import KEY_PREFIX, SAFE_METHODS, is_by_itself, read_bearer
+from app.problems import Link, Problem
 from app.rendering import prefers_html, render_page
 from app.settings import Settings, SettingsError
+from app.way_back import find_page, is_own
 from db.people import Actor, Role
 from db.pool import acquire
 from db.sessions import TOKEN_HOLDER, find_key, find_session
@@ -25,13 +27,12 @@ from db.sessions import TOKEN_HOLDER, find_key, find_session
 Endpoint = Callable[[Any], Awaitable[Response]]
 Audience = Literal["public", "staff", "ticket", "metrics", "signed"]
 
+SESSION_OVER = "Your session is over. Log in and do it again."
 SESSION_SECONDS = 24 * 3600  # of the cookie; unused for eight hours, the session is over
 REFERENCE = re.compile(r"[A-Z][A-Z0-9]{0,7}-[0-9]{8}-[0-9A-Z]{4}")
 TOKEN_LENGTH = 24  # characters of base64url: 144 bits
-KEY_PREFIX = "dk_"
 SECRET = re.compile(r"[A-Za-z0-9_-]{43}")
 """256 bits in base64url."""
-SAFE_METHODS = ("GET", "HEAD")
 
 
 def sign(settings: Settings, text: str) -> bytes:
@@ -82,11 +83,6 @@ def make_ip_key(request: Request[Any]) -> str:
 def is_same(given: str, wanted: str) -> bool:
     """Equality in constant time, whatever was given."""
     return hmac.compare_digest(hashlib.sha256(given.encode()).digest(), hashlib.sha256(wanted.encode()).digest())
-
-
-def read_bearer(request: Request[Any]) -> str | None:
-    scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    return token.strip() if scheme.lower() == "bearer" else None
 
 
 # Callers
@@ -151,7 +147,8 @@ async def find_visitor(request: Request[Any]) -> Actor | None:
     if id_hash is None:
         return None
     async with acquire(request.state.pool) as conn:
-        return await find_session(conn, id_hash, hash_admin_token(request.state.settings))
+        token_hash = hash_admin_token(request.state.settings)
+        return await find_session(conn, id_hash, token_hash, is_use=not is_by_itself(request))
 
 
 async def find_machine(request: Request[Any], secret: str) -> Actor | None:
@@ -182,9 +179,8 @@ def is_cross_site(request: Request[Any]) -> bool:
     origin = request.headers.get("origin")
     if origin is None:
         return False
-    own = {request.headers.get("host", ""), urlsplit(request.state.settings.public_base_url).netloc}
     try:
-        return urlsplit(origin).netloc not in own
+        return not is_own(request, urlsplit(origin).netloc)
     except ValueError:
         return True
 
@@ -226,11 +222,11 @@ def staff(path: str, endpoint: Endpoint, methods: Collection[str] = ("GET",), *,
         actor = await find_actor(request)
         if actor is None:
             return refuse_stranger(request)
+        request.state.actor = actor
         if not actor.may(role):
             raise Problem(403, f"This takes the role of {role}.")
         if request.method not in SAFE_METHODS:
             refuse_cross_site(request)
-        request.state.actor = actor
         return await endpoint(request)
 
     return GuardedRoute(path, guard, "staff", methods)
@@ -276,9 +272,12 @@ def ticket(path: str, endpoint: Endpoint, methods: Collection[str] = ("GET",)) -
 
 
 def refuse_stranger(request: Request[Any]) -> Response:
-    """401; in a browser with the form to log in."""
+    """401; in a browser with the form to log in, or for a form that was sent with a link to it and back."""
     headers = {"WWW-Authenticate": 'Bearer realm="staff"'}
     if request.method == "GET" and prefers_html(request):
         target = request.url.path + (f"?{request.url.query}" if request.url.query else "")
         return render_page(request, "login.html", {"target": target, "message": ""}, status=401, headers=headers)
+    if prefers_html(request) and not is_cross_site(request):
+        link = Link(f"/login?{urlencode({'next': find_page(request)})}", "Log in")
+        raise Problem(401, SESSION_OVER, headers=headers, heading="Log in again", link=link)
     raise Problem(401, headers=headers)

@@ -7,11 +7,11 @@ from datetime import UTC, date, datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 from starlette.datastructures import UploadFile
 
 from app.bodies import MAX_FIELDS, Fields, check_charset, read_fields, read_kind
-from app.forms import Category, Count, check_line, check_message, compose, count_ends, drop_blank, read_uuid
+from app.forms import Category, Count, SentForm, check_line, check_message, compose, count_ends, drop_blank, read_uuid
 from app.front_matter import FRONT_MATTER, SLUG, read_article, slug_from
 from app.state import DeskRequest
 from db.articles import MAX_BODY, ArticleError, WrittenArticle
@@ -59,10 +59,8 @@ Plan = Annotated[str, shaped("[a-z0-9_-]+", 40, "Please use one word of letters,
 Language = Annotated[str, shaped("[a-z]{2}", 2, "Please use a two-letter code, such as en.")]
 
 
-class ArticleForm(BaseModel):
+class ArticleForm(SentForm):
     """An article as the editor sends it. `version`: the one it started from, 0 for none."""
-
-    model_config = ConfigDict(extra="ignore", hide_input_in_errors=True)
 
     title: Annotated[str, BeforeValidator(compose), Field(max_length=300), AfterValidator(check_line)]
     body: Annotated[str, Field(max_length=MAX_BODY), BeforeValidator(count_ends), AfterValidator(check_message)]
@@ -71,7 +69,7 @@ class ArticleForm(BaseModel):
     visibility: Literal["public", "internal"] = "public"
     plan: Annotated[Plan | None, BeforeValidator(lower)] = None
     language: Annotated[Language, BeforeValidator(lower)] = "en"
-    questions: Annotated[list[str], BeforeValidator(read_lines)] = []
+    questions: Annotated[list[str], BeforeValidator(read_lines)] = Field(default_factory=list)
     supersedes: Annotated[Slug | None, BeforeValidator(lower)] = None
     version: Count = 0
     proposal: Annotated[UUID | None, BeforeValidator(read_optional_id)] = None

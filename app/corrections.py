@@ -1,27 +1,23 @@
-"""The words by which a customer who was told something wrong is put right."""
+"""The words by which a customer who was told something wrong is put right: in their language where we have them."""
 
 from collections.abc import Sequence
 from typing import Any
 
+from app.customer_words import choose_language, has_words, say, say_day
 from app.rendering import say_channel
+from db.knowledge_desk import Text
 from db.misled import Told
 from db.text import plain_text
 
 
 def write_body(told: Sequence[Told]) -> str:
     """A correction of answers given in one conversation, as the customer would read it. It promises nothing."""
-    when = told[-1].sent_at.strftime("%-d %B %Y")
+    language = told[0].language
+    when = say_day(told[-1].sent_at, language)
     texts = list_texts(told)
     if not texts:
-        return (
-            f"We have to correct what we wrote to you on {when}: the text it stood on does not hold any more. "
-            "Please do not rely on it. We are sorry for the mistake."
-        )
-    joined = "\n\n".join(texts)
-    return (
-        f"We have to correct what we wrote to you on {when}: the text it stood on has changed. "
-        f"This is what holds now:\n\n{joined}\n\nWe are sorry for the mistake."
-    )
+        return say("withdrawal", language, when=when)
+    return say("correction", language, when=when, text="\n\n".join(texts))
 
 
 def list_texts(told: Sequence[Told]) -> list[str]:
@@ -38,11 +34,20 @@ def cite(told: Sequence[Told], slug: str, title: str, version: int) -> list[dict
     ]
 
 
-def write_note(told: Sequence[Told], slug: str, version: int, *, is_live: bool) -> str:
+def write_note(told: Sequence[Told], article: Text) -> str:
     """Why the draft is there, for whoever decides."""
-    change = f"is in version {version} now" if is_live else "was retired"
+    change = f"is in version {article.version} now" if article.state == "live" else "was retired"
     cited = ", ".join(str(number) for number in sorted({one.version for one in told}))
-    language = (
-        "" if told[0].language == "en" else f" The customer writes in {told[0].language}: put it into their words."
-    )
-    return f"The article {slug} {change}; the answer on {say_channel(told[0].channel)} cites version {cited}.{language}"
+    where = say_channel(told[0].channel)
+    asked = ask_to_translate(told, article.language)
+    return f"The article {article.slug} {change}; the answer on {where} cites version {cited}.{asked}"
+
+
+def ask_to_translate(told: Sequence[Told], written_in: str) -> str:
+    """What of the draft is not in the customer's language, if anything: an article is quoted as it is written."""
+    language = told[0].language
+    if not has_words(language):
+        return f" The customer writes in {language}: put it into their words."
+    if choose_language(language) == choose_language(written_in) or not list_texts(told):
+        return ""
+    return f" The customer writes in {language}: put what it quotes into their words, too."

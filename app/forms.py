@@ -51,7 +51,7 @@ def check_message(text: str) -> str:
     """Lines that a person can see; line ends become newlines."""
     text = text.replace("\r\n", "\n").replace("\r", "\n").strip()
     if not is_visible(text):
-        raise ValueError("Please write what it is about.")
+        raise ValueError("Please fill this in.")
     if any(unicodedata.category(letter) in ("Cc", "Cs") and letter not in "\n\t" for letter in text):
         raise ValueError("Please remove the control characters.")
     return text
@@ -84,12 +84,14 @@ def count_ends(value: object) -> object:
 
 
 def read_count(value: object) -> object:
-    """A whole number of a form, which sends text; anything else as it is."""
-    if isinstance(value, str) and value.strip().isascii() and value.strip().isdigit() and len(value.strip()) < 10:
-        return int(value)
-    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
-        return value
-    raise ValueError("Please send a whole number.")
+    """A whole number, of a form as text."""
+    if isinstance(value, str) and re.fullmatch(r"\s*[0-9]{1,400}\s*", value):
+        value = int(value)
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        raise ValueError("Please send a whole number.")
+    if value >= 1_000_000_000:
+        raise ValueError("Please send a smaller number.")
+    return value
 
 
 def check_range(number: int, least: int, most: int) -> int:
@@ -109,7 +111,9 @@ def read_uuid(value: object) -> object:
 
 def read_tags(value: object) -> list[str]:
     """Words with commas between them, each once, in lower case."""
-    if not isinstance(value, str) or len(value) > MAX_TAGS:
+    if not isinstance(value, str):
+        raise ValueError("Please send text.")
+    if len(value) > MAX_TAGS:
         raise ValueError(f"Please use at most {MAX_TAGS} characters.")
     words = [" ".join(word.split()).lower() for word in unicodedata.normalize("NFC", value).split(",")]
     return list(dict.fromkeys(word for word in words if is_visible(word)))
@@ -119,12 +123,17 @@ Count = Annotated[int, BeforeValidator(read_count)]
 Message = Annotated[str, Field(max_length=MAX_MESSAGE), BeforeValidator(count_ends), AfterValidator(check_message)]
 Email = Annotated[str, BeforeValidator(compose), Field(max_length=MAX_EMAIL), AfterValidator(check_email)]
 Plan = Annotated[str, Field(max_length=40), AfterValidator(check_line)]
+CannedLine = Annotated[str, BeforeValidator(compose), Field(max_length=80), AfterValidator(check_line)]
 
 
-class Submission(BaseModel):
-    """The web form."""
+class SentForm(BaseModel):
+    """What was sent: fields that nobody knows are left out, and what was typed stands in no error of the log."""
 
     model_config = ConfigDict(extra="ignore", hide_input_in_errors=True)
+
+
+class Submission(SentForm):
+    """The web form."""
 
     name: Annotated[str, BeforeValidator(compose), Field(max_length=MAX_NAME), AfterValidator(check_line)]
     email: Email
@@ -134,18 +143,14 @@ class Submission(BaseModel):
     plan: Annotated[Plan | None, BeforeValidator(drop_blank)] = None
 
 
-class FollowUp(BaseModel):
+class FollowUp(SentForm):
     """What a customer adds to a ticket."""
-
-    model_config = ConfigDict(extra="ignore", hide_input_in_errors=True)
 
     message: Message
 
 
-class Correction(BaseModel):
+class Correction(SentForm):
     """What a customer's last message should have been taken for. Reason `none`: the agent may answer it."""
-
-    model_config = ConfigDict(extra="ignore", hide_input_in_errors=True)
 
     category: Category
     sentiment: Mood
@@ -165,26 +170,20 @@ class Note(FollowUp):
     """What the team tells itself."""
 
 
-class Undo(BaseModel):
+class Undo(SentForm):
     """Which answer is not to be sent."""
-
-    model_config = ConfigDict(extra="ignore", hide_input_in_errors=True)
 
     reply: Annotated[UUID, BeforeValidator(read_uuid)]
 
 
-class Rejection(BaseModel):
+class Rejection(SentForm):
     """Which draft is not to be sent."""
-
-    model_config = ConfigDict(extra="ignore", hide_input_in_errors=True)
 
     draft: Annotated[UUID, BeforeValidator(read_uuid)]
 
 
-class Autonomy(BaseModel):
+class Autonomy(SentForm):
     """How much the agent may do alone in a category of a channel."""
-
-    model_config = ConfigDict(extra="ignore", hide_input_in_errors=True)
 
     channel: Annotated[str, Field(max_length=40), AfterValidator(check_line)]
     category: Category
@@ -192,49 +191,47 @@ class Autonomy(BaseModel):
 
 
 class Canned(FollowUp):
-    """A canned reply."""
+    """A canned reply; `was`: the name of the one it takes the place of, None: it is a new one."""
 
-    name: Annotated[str, BeforeValidator(compose), Field(max_length=80), AfterValidator(check_line)]
+    name: CannedLine
+    was: Annotated[CannedLine | None, BeforeValidator(drop_blank)] = None
 
 
-class CannedName(BaseModel):
+class CannedName(SentForm):
     """Which canned reply."""
-
-    model_config = ConfigDict(extra="ignore", hide_input_in_errors=True)
 
     name: Annotated[str, Field(max_length=80)]
 
 
-class Assignment(BaseModel):
+class Assignment(SentForm):
     """Whose a ticket is; None: nobody's."""
-
-    model_config = ConfigDict(extra="ignore", hide_input_in_errors=True)
 
     assignee: Annotated[Email | None, BeforeValidator(drop_blank)] = None
 
 
-class Snooze(BaseModel):
-    """For how many hours nobody is shown it; 0: back into the list."""
+class Seen(SentForm):
+    """What somebody had before them when they decided."""
 
-    model_config = ConfigDict(extra="ignore", hide_input_in_errors=True)
+    seen: Annotated[Count | None, BeforeValidator(drop_blank)] = None
+    """How many messages there were; None: nobody counted."""
+
+
+class Snooze(Seen):
+    """For how many hours nobody is shown it; 0: back into the list."""
 
     hours: Annotated[Count, AfterValidator(lambda hours: check_range(hours, 0, 2_160))]
 
 
-class Sorting(BaseModel):
+class Sorting(SentForm):
     """What a ticket is about and how much it matters; tags as one text with commas."""
-
-    model_config = ConfigDict(extra="ignore", hide_input_in_errors=True)
 
     category: Category
     priority: Annotated[Count, AfterValidator(lambda priority: check_range(priority, 1, 10))]
     tags: Annotated[list[str], BeforeValidator(read_tags)] = []
 
 
-class SelfTest(BaseModel):
+class SelfTest(SentForm):
     """What POST /test/queue takes; everything has a default."""
-
-    model_config = ConfigDict(extra="ignore", hide_input_in_errors=True)
 
     message: Message = "How do I reset my password?"
     timeout_seconds: Annotated[float, Field(ge=0.1, le=60, allow_inf_nan=False, strict=True)] = 20
@@ -266,7 +263,7 @@ def explain(kind: str, limits: Mapping[str, Any]) -> str:
             return str(limits["error"])
         case "missing":
             return "Please fill this in."
-        case "string_too_long":
+        case "string_too_long" | "too_long":  # the second one where a validator comes before the length
             return f"Please use at most {limits['max_length']:,} characters."
         case "literal_error":
             return f"Please choose one of {limits['expected']}."
@@ -274,8 +271,14 @@ def explain(kind: str, limits: Mapping[str, Any]) -> str:
             return "Please send text."
         case "string_unicode":
             return "The text is not valid Unicode."
+        case "float_type" | "finite_number":
+            return "Please send a number."
+        case "greater_than_equal":
+            return f"Please send a number of at least {limits['ge']:g}."
+        case "less_than_equal":
+            return f"Please send a number of at most {limits['le']:g}."
         case _:
-            return "Please send a number between 0.1 and 60."
+            return "This cannot be taken as it is. Please look at it again."
 
 
 def check_key(key: str | None) -> str | None:
@@ -283,6 +286,5 @@ def check_key(key: str | None) -> str | None:
     if not key:
         return None
     if not KEY.fullmatch(key):
-        text = f"Please use up to {MAX_KEY} visible ASCII characters."
-        raise InvalidInput([FieldError("Idempotency-Key", text)])
+        raise InvalidInput([FieldError("Idempotency-Key", f"Please use up to {MAX_KEY} visible ASCII characters.")])
     return key

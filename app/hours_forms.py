@@ -6,8 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from app.forms import Category, Count, check_email, check_line, check_range, compose, drop_blank
-from app.team_forms import TeamForm
+from app.forms import Category, Count, SentForm, check_email, check_line, check_range, compose, drop_blank
 from db.hours import Calendar, HandoverRoute, Shift, Target
 
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
@@ -81,7 +80,7 @@ Shifts = Annotated[list[tuple[str, str]], BeforeValidator(read_shifts), Field(de
 Span = Annotated[timedelta, BeforeValidator(read_span)]
 
 
-class CalendarForm(TeamForm):
+class CalendarForm(SentForm):
     """A calendar."""
 
     name: Line
@@ -104,7 +103,7 @@ class CalendarForm(TeamForm):
         return Calendar(self.name, self.timezone, shifts, self.holidays)
 
 
-class TargetKey(TeamForm):
+class TargetKey(SentForm):
     """Which target; None: any."""
 
     category: Annotated[Category | None, BeforeValidator(drop_blank)] = None
@@ -122,7 +121,7 @@ class TargetForm(TargetKey):
         return Target(self.category, self.plan, self.first_response, self.resolution, self.calendar)
 
 
-class RouteKey(TeamForm):
+class RouteKey(SentForm):
     """Which route."""
 
     category: Category
@@ -141,13 +140,13 @@ class RouteForm(RouteKey):
         return HandoverRoute(self.category, self.team, self.assignee, self.respond_within, self.calendar, self.notify)
 
 
-class CalendarKey(TeamForm):
+class CalendarKey(SentForm):
     """Which calendar."""
 
     name: Line
 
 
-class WarningForm(TeamForm):
+class WarningForm(SentForm):
     """From what share of the promised time on the team is warned."""
 
     percent: Annotated[Count, AfterValidator(lambda percent: check_range(percent, 0, 100))]

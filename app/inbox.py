@@ -1,4 +1,4 @@
-"""The inbox: those who wait, in boxes, filtered and counted from one reading, so that every count matches its rows."""
+"""The inbox: who waits and what is unfinished, in boxes, counted from one reading: every count matches its rows."""
 
 import asyncio
 import hashlib
@@ -14,7 +14,7 @@ import orjson
 
 from app.forms import Category
 from app.rendering import write_id
-from db.inbox import MOST_WAITING, Line, list_waiting
+from db.inbox import MOST_WAITING, Line, list_lines
 from db.pool import Pool, acquire
 
 LATELY = 3.0  # seconds
@@ -26,7 +26,7 @@ Test = Callable[[Line, str], bool]
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """Everyone who waits, at one moment. `stamp` changes whenever anything shown of them does."""
+    """Who waits and what is unfinished, at one moment. `stamp` changes whenever anything shown of them does."""
 
     lines: Sequence[Line]
     stamp: str
@@ -69,7 +69,7 @@ class InboxReader:
             self.next = None  # whoever asks from here on may have seen what this reading has not
             began = time.monotonic()
             async with acquire(self.pool) as conn:
-                found = await list_waiting(conn, limit=self.most + 1)
+                found = await list_lines(conn, limit=self.most + 1)
         stamp = make_stamp(found)
         if stamp != self.last.stamp:
             self.last = Reading(found[: self.most], stamp, is_cut=len(found) > self.most)
@@ -91,9 +91,14 @@ def is_for_people(line: Line) -> bool:
     return line.waits_for in ("person", "nobody") or line.is_unseen
 
 
+def is_with_agent(line: Line) -> bool:
+    """Whether somebody waits, and the agent or the queue sees to it."""
+    return line.waits_for is not None and not is_for_people(line)
+
+
 @dataclass(frozen=True, slots=True)
 class Box:
-    """A part of those who wait."""
+    """A part of what the team has to do or to know of."""
 
     label: str
     holds: Test
@@ -101,11 +106,12 @@ class Box:
 
 BOXES: Mapping[str, Box] = {
     "people": Box("For the team", lambda line, _: is_for_people(line) and not is_asleep(line)),
-    "mine": Box("Mine", lambda line, me: line.assignee == me and is_for_people(line) and not is_asleep(line)),
+    "mine": Box("Mine", lambda line, me: line.assignee == me and not is_with_agent(line) and not is_asleep(line)),
     "unassigned": Box(
         "Nobody's", lambda line, _: line.assignee is None and is_for_people(line) and not is_asleep(line)
     ),
-    "assistant": Box("With the assistant", lambda line, _: not is_for_people(line)),
+    "drafts": Box("Suggested answers", lambda line, _: line.draft is not None and not is_asleep(line)),
+    "assistant": Box("With the assistant", lambda line, _: is_with_agent(line)),
     "snoozed": Box("Put aside", lambda line, _: is_for_people(line) and is_asleep(line)),
 }
 LANGUAGE = re.compile(r"[A-Za-z0-9-]{2,8}")

@@ -15,10 +15,10 @@ from starlette.middleware import Middleware
 from app.channel_rules import RulesBook
 from app.database import Database
 from app.edge import Edge
+from app.error_table import ERROR_TABLE
 from app.gathering import open_gatherer
 from app.inbox import InboxReader
 from app.passwords import Passwords
-from app.problems import ERROR_TABLE
 from app.rendering import load_templates
 from app.routes import (
     account,
@@ -27,6 +27,7 @@ from app.routes import (
     audit,
     autonomy,
     canned,
+    channel_texts,
     conversations,
     customers,
     feedback,
@@ -38,6 +39,7 @@ from app.routes import (
     knowledge,
     login,
     mail_html,
+    merges,
     metrics,
     misled,
     outgoing,
@@ -66,9 +68,11 @@ ROOMS = (
     support,
     inbox,
     thread,
+    merges,
     mail_html,
     autonomy,
     canned,
+    channel_texts,
     knowledge,
     proposals,
     misled,

@@ -14,6 +14,7 @@ from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
+from app.asking import SAFE_METHODS, is_of_machine
 from app.markdown import render_markdown
 
 PAGES = Path(__file__).parent / "pages"
@@ -38,7 +39,12 @@ def write_id(value: object) -> str:
 
 
 def prefers_html(request: Request[Any]) -> bool:
-    """Whether the client asks for a page: it names text/html, and JSON not at all or with less weight."""
+    """Whether the client asks for a page: it names text/html, and JSON not at all or with less weight.
+
+    A machine that changes something gets none: refused, it would read on the page what its key need not open.
+    """
+    if request.method not in SAFE_METHODS and is_of_machine(request):
+        return False
     weights = {"text/html": 0.0, "application/json": 0.0}
     for part in request.headers.get("accept", "").lower().split(","):
         kind, *parameters = [piece.strip() for piece in part.split(";")]

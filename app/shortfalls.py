@@ -47,7 +47,7 @@ def list_off(settings: Settings) -> list[str]:
     if len(unset) == 1:
         lines.append(f"the fallback model is off: set {', '.join(unset)}")
     if settings.admin_token is None:
-        lines.append("the staff routes are closed: set ADMIN_TOKEN")
+        lines.append("ADMIN_TOKEN is not set: people of the team log in without it, the first admin is invited with it")
     return lines
 
 

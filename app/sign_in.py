@@ -20,7 +20,7 @@ from app.access import (
     read_session,
     sign,
 )
-from app.problems import Problem
+from app.problems import Link, Problem, too_many
 from app.settings import Settings
 from app.state import DeskRequest
 from app.totp import derive_secret, find_step
@@ -43,8 +43,17 @@ SYSTEMS = {"Android": "Android", "iPhone": "iPhone", "iPad": "iPad", "Windows": 
 
 
 async def slow_down(request: Request[Any]) -> None:
-    """Count a try of this network address. Raises the 429 Problem when there were too many."""
-    await count_try(request, f"login:{make_ip_key(request)}", TRIES, TRY_WINDOW)
+    """Count a try of this network address. Raises the 429 Problem when there were too many that were not forgiven."""
+    await count_try(request, name_tries(request), TRIES, TRY_WINDOW)
+
+
+async def forgive(request: Request[Any]) -> None:
+    """Give this one try back, for it was right; every wrong one stays counted, lest a login of one's own pay for it."""
+    await forget_try(request, name_tries(request))
+
+
+def name_tries(request: Request[Any]) -> str:
+    return f"login:{make_ip_key(request)}"
 
 
 async def is_password(request: Request[Any], email: str, password: str, kept: str | None) -> bool:
@@ -72,8 +81,9 @@ async def count_try(request: Request[Any], key: str, tries: int, window: timedel
     async with acquire(request.state.pool) as conn:
         wait = await win_quota(conn, key, capacity=tries, window=window)
     if wait is not None:
-        seconds = str(max(1, round(wait.total_seconds())))
-        raise Problem(429, "Too many tries. Please wait a few minutes.", headers={"Retry-After": seconds})
+        problem = too_many(wait.total_seconds(), "Too many tries.")
+        problem.link = Link("/login", "Back to the log-in")
+        raise problem
 
 
 async def forget_try(request: Request[Any], key: str) -> None:

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
-from app.forms import MAX_EMAIL, MAX_NAME, InvalidInput, check, check_email, check_line, compose
+from app.forms import MAX_NAME, Email, InvalidInput, SentForm, check, check_line, compose
 from app.passwords import MAX_LENGTH, check_password
 from app.problems import FieldError
 from db.people import Role
@@ -34,50 +34,44 @@ def read_scopes(value: object) -> list[str]:
 Name = Annotated[str, BeforeValidator(compose), Field(max_length=MAX_NAME), AfterValidator(check_line)]
 
 
-class TeamForm(BaseModel):
-    """What all of these have in common."""
-
-    model_config = ConfigDict(extra="ignore", hide_input_in_errors=True)
-
-
-class NewInvitation(TeamForm):
+class NewInvitation(SentForm):
     """Who is to join, and as what."""
 
-    email: Annotated[str, BeforeValidator(compose), Field(max_length=MAX_EMAIL), AfterValidator(check_email)]
+    email: Email
     role: Role = "agent"
 
 
-class WithdrawnInvitation(TeamForm):
+class WithdrawnInvitation(SentForm):
     """Whose link is to stop working."""
 
-    email: Annotated[str, BeforeValidator(compose), Field(max_length=MAX_EMAIL), AfterValidator(check_email)]
+    email: Email
 
 
-class NewRole(TeamForm):
+class NewRole(SentForm):
     """What somebody is to be."""
 
     role: Role
 
 
-class NewName(TeamForm):
+class NewName(SentForm):
     """How somebody is called."""
 
     name: Name
 
 
-class NewPassword(TeamForm):
+class NewPassword(SentForm):
     """A password to be; who it is for must still be asked: see check_new_password."""
 
     password: str
 
 
-class PasswordProof(TeamForm):
+class PasswordProof(SentForm):
     """The password somebody has."""
 
     current: Annotated[str, Field(max_length=MAX_LENGTH)]
 
 
-class Keyring(TeamForm):
+class Keyring(SentForm):
     """A key to be."""
 
     name: Name

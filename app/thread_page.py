@@ -10,15 +10,27 @@ from uuid import UUID
 from starlette.responses import Response
 
 from app.access import load_actor
+from app.asking import is_by_itself
 from app.bodies import read_id
 from app.forms import Category, Mood, Reason
 from app.intake import new_submission_id
 from app.problems import FieldError
 from app.rendering import render_page, say_channel, say_time
+from app.same_person import SamePerson, load_same_person
 from app.shown import list_sources, show_file
 from app.state import DeskRequest
-from app.thread_words import describe_thread, is_later, say_code, say_delivery, say_mark, say_person_due, say_reach
+from app.thread_words import (
+    describe_thread,
+    is_later,
+    say_asked,
+    say_code,
+    say_delivery,
+    say_mark,
+    say_person_due,
+    say_reach,
+)
 from app.why import Reasons, explain_turn
+from db.asked_drafts import DraftRequest, find_request
 from db.attachments import ShownFile, list_thread_files
 from db.audit import note_view
 from db.canned import CannedReply, list_canned
@@ -27,7 +39,7 @@ from db.csat import Mark, list_marks
 from db.drafts import Draft, list_pending
 from db.examples import Correction, find_correction
 from db.handover import load_taken_back
-from db.people import list_people
+from db.people import Person, list_people
 from db.pool import acquire
 from db.threads import Entry, Thread, find_thread_stamp, list_entries, list_present, load_thread
 
@@ -53,13 +65,16 @@ class ThreadView:
     """Of the agent's messages, by turn."""
     correction: Correction | None
     present: list[str]
-    team: list[str]
-    """E-mails of those a ticket can be given to."""
+    team: Mapping[str, Person]
+    """Everybody, by e-mail; a ticket can be given to those who are active."""
     canned: list[CannedReply]
     drafts: list[Draft]
     """What waits for somebody's decision."""
+    asked: DraftRequest | None
+    """The draft that somebody asked for last."""
     marks: list[Mark]
     """How content the customer was, newest first."""
+    same: SamePerson
     again: str
     """An answer that was taken back, to be written anew."""
 
@@ -72,6 +87,10 @@ class Typed:
     """For the customer."""
     note: str = ""
     """For the team."""
+    other: str = ""
+    """Who else the customer is said to be."""
+    reason: str = ""
+    """Why they are."""
     notice: str = ""
     errors: tuple[FieldError, ...] = ()
 
@@ -80,9 +99,10 @@ async def load_view(request: DeskRequest) -> ThreadView:
     """Raises NotFound."""
     conversation_id, me = read_id(request), load_actor(request).name
     async with acquire(request.state["pool"]) as conn:
-        await note_view(conn, load_actor(request), f"conversation:{conversation_id}")
         stamp = await find_thread_stamp(conn, conversation_id, viewer=me)
         thread = await load_thread(conn, conversation_id)
+        about = f"conversation:{conversation_id}"
+        await note_view(conn, load_actor(request), about, is_look=not is_by_itself(request))
         entries, has_earlier = await list_entries(conn, thread, most=read_shown(request))
         told = {entry.turn_id for entry in entries if entry.turn_id and entry.author == "agent"}
         turns = await list_turns(conn, conversation_id, only=told, limit=MOST_SHOWN)
@@ -96,10 +116,12 @@ async def load_view(request: DeskRequest) -> ThreadView:
             reasons={turn.id: explain_turn(turn, steps.get(turn.id, [])) for turn in turns},
             correction=await find_correction(conn, thread.reference) if thread.reference else None,
             present=[who for who in await list_present(conn, conversation_id) if who != me],
-            team=[person.email for person in await list_people(conn) if person.is_active],
+            team={person.email: person for person in await list_people(conn)},
             canned=await list_canned(conn),
             drafts=await list_pending(conn, conversation_id),
+            asked=await find_request(conn, conversation_id),
             marks=await list_marks(conn, conversation_id),
+            same=await load_same_person(conn, thread, entries),
             again=await load_taken_back(conn, conversation_id, read_reply(request)),
         )
 
@@ -137,15 +159,20 @@ def show_page(request: DeskRequest, view: ThreadView, typed: Typed | None = None
         "say_delivery": say_delivery,
         "reasons": view.reasons,
         "may_take_back": lambda entry: entry.delivery == "pending" and is_later(entry.held_until),
-        "present": view.present,
-        "team": view.team,
+        "present": [name_person(view, who) for who in view.present],
+        "name_person": lambda who: name_person(view, who),
+        "team": [person for person in view.team.values() if person.is_active],
         "canned": [(one, fill_in(request, one, thread)) for one in view.canned],
         "choices": list_choices(thread, view.correction),
+        "same": view.same,
         "categories": get_args(Category),
         "priorities": PRIORITIES,
         "snoozes": SNOOZES,
         "is_asleep": is_later(thread.snoozed_until),
         "draft": draft,
+        "asked": say_asked(view.asked, is_there=draft is not None and draft.source == "asked"),
+        "is_writing": view.asked is not None and view.asked.state == "open",
+        "may_ask": may_ask(view),
         "typed": typed or Typed(text=view.again or (draft.body if draft else "")),
         "own": own,
         "here": own if shown == SHOWN else f"{own}?shown={shown}",
@@ -155,6 +182,22 @@ def show_page(request: DeskRequest, view: ThreadView, typed: Typed | None = None
         "now": datetime.now(UTC),
     }
     return render_page(request, "thread.html", context, status=status)
+
+
+def may_ask(view: ThreadView) -> bool:
+    """Whether the assistant could write a draft now, and there is none yet."""
+    has_read = any(one.conversation_id == view.thread.id and one.author == "customer" and one.delivery != "queued"
+                   for one in view.entries)  # fmt: skip
+    is_there = any(one.source != "correction" for one in view.drafts)
+    is_open = view.asked is not None and view.asked.state == "open"
+    return has_read and not (is_there or is_open or view.thread.suppressed_why is not None)
+
+
+def name_person(view: ThreadView, who: str | None) -> str:
+    """As they call themselves; whoever is no person of the team (a key, the token) as the log has it."""
+    if who is None:
+        return "The team"
+    return view.team[who].name if who in view.team else who
 
 
 def list_facts(thread: Thread, *, has_template: bool) -> dict[str, list[str]]:
@@ -172,7 +215,7 @@ def list_facts(thread: Thread, *, has_template: bool) -> dict[str, list[str]]:
         "Solved by": say_time(thread.resolution_due_at) if thread.resolution_due_at else "",
         "Language": thread.language or "",
         "Reachable": say_reach(thread, has_template=has_template),
-        "Note": thread.handoff_note or "",
+        "Note": (thread.handoff_note or "") if thread.handler == "agent" or thread.status == "resolved" else "",
     }
     customer = {"Customer": [thread.customer or "no name given", *thread.addresses]}
     return customer | {name: [text] for name, text in facts.items() if text}

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from app.rendering import say_time
+from db.asked_drafts import DraftRequest
 from db.csat import Mark
 from db.inbox import Line
 from db.threads import Entry, Thread
@@ -64,9 +65,10 @@ def list_signs(line: Line) -> list[Sign]:
         Sign(f"priority {line.priority}", "alarm") if line.priority is not None and line.priority >= URGENT else None,
         Sign("angry", "alarm") if line.sentiment is not None and line.sentiment <= ANGRY else None,
         Sign("upset") if line.sentiment is not None and ANGRY < line.sentiment <= UPSET else None,
-        Sign(say_code(line.category)) if line.category else None,
+        Sign(say_code(line.category)) if line.category and line.category != line.reason else None,
         Sign(WAITS_FOR[line.waits_for]) if line.waits_for in WAITS_FOR else None,
         Sign({"waiting": "answered"}.get(line.status, line.status)) if line.status else None,
+        Sign(SUGGESTED[line.draft], "draft") if line.draft else None,
         Sign(line.assignee, "owner") if line.assignee else None,
         Sign(f"put aside until {say_time(asleep)}") if (asleep := line.snoozed_until) and is_later(asleep) else None,
         *(Sign(tag, "tag") for tag in line.tags),
@@ -74,6 +76,11 @@ def list_signs(line: Line) -> list[Sign]:
     return [sign for sign in signs if sign is not None]
 
 
+SUGGESTED = {
+    "agent": "an answer is suggested",
+    "asked": "a draft is written",
+    "correction": "a correction is suggested",
+}
 WAITS_FOR = {
     "queue": "waits for the assistant",
     "turn": "the assistant is at it",
@@ -168,3 +175,16 @@ def say_reach(thread: Thread, *, has_template: bool) -> str:
         return f"since {until} only by {TEMPLATE}" if has_template else f"not here since {until}: {NO_TEMPLATE}"
     left = f"{until}, {say_distance(thread.free_until)}"
     return f"freely until {left}, then only by {TEMPLATE}" if has_template else f"only until {left}: {NO_TEMPLATE}"
+
+
+def say_asked(asked: DraftRequest | None, *, is_there: bool) -> str:
+    """What became of the draft that was asked for last; "" where there is nothing to say."""
+    why = (asked and asked.why) or ""
+    words = {
+        "open": "The assistant is writing a draft.",
+        "written": "The draft is in the box. If you had begun to write there, reload to see it." if is_there else "",
+        "nothing": f"The assistant has no draft to offer. {why}",
+        "failed": f"No draft could be written. {why} Ask again, or answer in your own words.",
+        "dropped": "The draft was not kept: something was said or resolved meanwhile. Ask again if you still want one.",
+    }
+    return " ".join(words[asked.state].split()) if asked else ""

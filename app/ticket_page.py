@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 from starlette.responses import Response
 
 from app.access import is_same, load_actor, make_token
+from app.customer_words import FALLBACK, say, say_marks
 from app.feedback_link import make_feedback_path
 from app.problems import FieldError, Problem
 from app.rendering import render_page, say_channel, say_time
@@ -15,7 +16,7 @@ from app.settings import Settings
 from app.shown import list_sources, show_citation
 from app.state import DeskRequest
 from db.audit import note_view
-from db.csat import MARKS, Question, find_ticket_question
+from db.csat import Question, find_ticket_question
 from db.pool import acquire
 from db.tickets import Ticket, TicketMessage, find_ticket, find_ticket_stamp, list_ticket_messages
 
@@ -110,7 +111,8 @@ def show_page(request: DeskRequest, view: TicketView, reply: Reply, new_id: str,
         "list_sources": list_sources,
         "reply": reply,
         "question": view.question if view.question and view.question.is_open else None,
-        "marks": MARKS,
+        "marks": say_marks(FALLBACK),  # as the page
+        "feedback_question": say("question", FALLBACK),
         "feedback_path": make_feedback_path(request.state["settings"], view.question.id) if view.question else "",
         "submission_id": new_id,
         "own_path": own_path(request),

@@ -6,9 +6,27 @@ from typing import Any
 import orjson
 
 from app.rendering import say_dollars, say_span
+from app.thread_words import say_code
 from db.conversations import Step, Turn
 
 LONGEST = 300  # characters of what a tool was told or told
+CALLS = {
+    "search_knowledge_base": "It searched the articles for “{query}”.",
+    "get_customer_history": "It read what this customer wrote before.",
+    "analyze_sentiment": "It judged the mood.",
+    "create_ticket": "It opened a ticket: {subject}.",
+    "escalate_to_human": "It handed the conversation over: {reason_code}.",
+    "send_response": "It wrote a reply: {kind}.",
+}
+"""What a tool call did, by the tool; in braces what it was given."""
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """One thing the model did, in words, and the call as it was made; "" where it only said something."""
+
+    words: str
+    call: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +35,7 @@ class StepWords:
 
     model: str
     cost: str
-    did: list[str]
+    did: list[Act]
     found: list[str]
     error: str
 
@@ -59,18 +77,28 @@ def say_cost(step: Step) -> str:
 
 def say_tokens(usage: dict[str, Any] | None) -> str:
     """Tokens read, of those from the provider's cache, and written."""
-    if not usage:
+    if not usage or not any(usage.get(name) for name in ("input_tokens", "output_tokens")):
         return ""
     cached = f" ({usage['cached_tokens']:,} cached)" if usage.get("cached_tokens") else ""
     return f"{usage.get('input_tokens', 0):,}{cached} + {usage.get('output_tokens', 0):,} tokens"
 
 
-def say_item(item: dict[str, Any], result: dict[str, Any]) -> str:
-    """A tool call with its arguments, or words without one; and why it was refused."""
+def say_item(item: dict[str, Any], result: dict[str, Any]) -> Act:
+    """A tool call, or words without one; and why it was refused."""
     if item.get("type") != "tool_call":
-        return f"said: {cut(str(item.get('text', '')))}"
-    refused = f". Refused: {say_refusal(result)}" if result.get("refused") else ""
-    return f"{item.get('name')} {cut(str(item.get('arguments', '')))}{refused}"
+        return Act(f"It said: {cut(str(item.get('text', '')))}", "")
+    name, given = str(item.get("name")), str(item.get("arguments", ""))
+    refused = f" That was refused: {say_code(say_refusal(result))}." if result.get("refused") else ""
+    return Act(say_call(name, given) + refused, f"{name} {cut(given)}")
+
+
+def say_call(name: str, given: str) -> str:
+    """The call in words; of one that cannot be read, its name."""
+    try:
+        read = {key: say_code(value) for key, value in orjson.loads(given).items() if isinstance(value, str)}
+        return cut(CALLS[name].format_map(read))
+    except (ValueError, KeyError, AttributeError):
+        return f"It called {name}."
 
 
 def say_refusal(result: dict[str, Any]) -> str:

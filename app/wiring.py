@@ -43,6 +43,7 @@ from db.queue import WORK_CHANNEL
 from db.turns import Budgets
 from worker.completer import Completer
 from worker.deliver import Deliver
+from worker.jobs.draft import WriteDraft
 from worker.jobs.feedback import AskFeedback
 from worker.jobs.gmail_sync import GmailSync, GmailWatch, poll_mailbox
 from worker.jobs.notify import Digest, MailTeam, Notify
@@ -200,10 +201,12 @@ def make_worker(
     """A worker over an open pool. Run it with `await worker.run()`; `worker.stop()` ends it."""
     announcer, completer = Announcer(pool), Completer(pool)
     lease = timedelta(seconds=settings.worker_lease_seconds)
+    runner = make_turn_runner(settings, pool, agent, announcer, channels)
     worker = Worker(
         pool=pool,
         handlers={
-            "inbound": make_turn_runner(settings, pool, agent, announcer, channels),
+            "inbound": runner,
+            "draft": WriteDraft(pool, completer, runner),
             "deliver": Deliver(pool, channels, settings.ticket_prefix, lease),
             "index_article": IndexArticle(pool, completer, agent.embedder),
             "summarise": make_summarise(settings, pool, completer, agent),

@@ -10,7 +10,7 @@ from itertools import cycle
 from urllib.parse import urlencode
 from uuid import UUID
 
-from app.routes.inbox import PAGE, STATUS, read_moment
+from app.routes.inbox import PAGE, STATUS, read_last
 from app.thread_page import SHOWN
 from bench.ground import percentile
 from bench.inbox_browser import HTML, JSON, Browser, open_browser
@@ -19,7 +19,7 @@ from bench.inbox_words import Searched
 from bench.report import Report
 from db.attachments import list_thread_files
 from db.conversations import list_steps, list_turns
-from db.inbox import MOST_LOOKED_AT, list_recent, list_waiting, search_messages
+from db.inbox import MOST_LOOKED_AT, list_lines, list_recent, search_messages
 from db.pool import Connection
 from db.threads import find_thread_stamp, list_entries, load_thread
 
@@ -61,8 +61,8 @@ def list_waiting_cases() -> list[Case]:
         "put aside": {"box": "snoozed"},
         "for the team, filtered": {"channel": "whatsapp", "category": "billing", "language": "en"},
     }
-    pages = [Case(f"list: {name}", [Asked(make_path(query), list_waiting)]) for name, query in boxes.items()]
-    return [*pages, Case("list: for the team, JSON", [Asked("/inbox", list_waiting)], JSON)]
+    pages = [Case(f"list: {name}", [Asked(make_path(query), list_lines)]) for name, query in boxes.items()]
+    return [*pages, Case("list: for the team, JSON", [Asked("/inbox", list_lines)], JSON)]
 
 
 def list_recent_cases(chosen: Chosen) -> list[Case]:
@@ -116,7 +116,7 @@ def make_path(query: dict[str, str]) -> str:
 def read_recent(*, box: str, before: str = "", **filters: str) -> Statements:
     async def read(conn: Connection) -> object:
         return await list_recent(
-            conn, STATUS[box], before=read_moment(before), limit=PAGE, most=MOST_LOOKED_AT, **filters
+            conn, STATUS[box], before=read_last(before), limit=PAGE, most=MOST_LOOKED_AT, **filters
         )
 
     return read

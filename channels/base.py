@@ -14,6 +14,8 @@ PAYLOAD_VERSION = 1
 NEWER_CODE = timedelta(seconds=30)
 NAME = re.compile(r"(?=.{1,40}$)[^\W\d_]+(?:['’-][^\W\d_]+)*")
 """What may be called a name in a mail to whoever a stranger says they are: no address, no link."""
+GREETING_WORDS = ("{hello}", "{name}")
+"""What a greeting of channel_configs may hold to be filled in; nothing is filled in in a signature."""
 
 
 @dataclass(frozen=True, slots=True)

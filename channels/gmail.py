@@ -7,7 +7,7 @@ from datetime import timedelta
 from uuid import UUID
 
 from channels.base import KeepDraft, OutgoingMessage
-from channels.gmail_api import DraftGone, GmailApi, ThreadGone, open_gmail_api
+from channels.gmail_api import IN_DOUBT, DraftGone, GmailApi, ThreadGone, open_gmail_api
 from channels.google_oauth import GmailAccount
 from channels.mail.team import TeamMail, write_team_mail
 from channels.mail.threads import make_message_id
@@ -43,13 +43,19 @@ class Gmail:
         return await self.send_draft(draft_id, message.token)
 
     async def send_to_team(self, mail: TeamMail, keep_draft: KeepDraft) -> str:
-        """As `send`. DraftGone on a further try: it went and is not yet seen among what was sent, or was deleted."""
+        """As `send`, but RetryLater where it may have gone: the next try finds its draft, or what was sent.
+
+        DraftGone on a further try: it went and is not yet seen among what was sent, or was deleted.
+        """
         draft_id = mail.draft_id
         if draft_id is None:
             raw = write_team_mail(mail, sender=self.address, company=self.company)
             draft_id = await self.api.create_draft(raw, None)
             await keep_draft(draft_id)
-        return await self.send_draft(draft_id, mail.token)
+        try:
+            return await self.send_draft(draft_id, mail.token)
+        except IN_DOUBT as error:
+            raise RetryLater(f"in doubt: {type(error).__name__}", delay=LOOK_AGAIN) from error
 
     async def send_draft(self, draft_id: str, token: UUID) -> str:
         try:

@@ -31,6 +31,10 @@ Make = Callable[[Any], Any]
 """Gmail's `users` resource into the request to send."""
 
 
+IN_DOUBT = (httpx2.RequestError, ValueError, UnclearAnswer)
+"""What a call raises that leaves open whether Google did it; ValueError: the answer is not JSON."""
+
+
 class HistoryGone(DeskError):
     """Gmail no longer knows what happened since this history id: read the recent messages instead."""
 
@@ -189,8 +193,8 @@ class GmailApi:
     async def send_draft(self, draft_id: str) -> str:
         """The id of the message that was sent.
 
-        NotSent, GrantExpired, Refused: surely not sent. DraftGone: nothing there to send. Whatever else is raised (a
-        timeout, a broken connection, UnclearAnswer for a 5xx) leaves open whether it went.
+        NotSent, GrantExpired, Refused: surely not sent. DraftGone: nothing there to send. Whatever else is raised
+        (IN_DOUBT, as a timeout, a broken connection, UnclearAnswer for a 5xx) leaves open whether it went.
         """
         try:
             answer = await self.ask(lambda users: users.drafts().send(userId=ME, body={"id": draft_id}))

@@ -9,7 +9,7 @@ import httpcore2
 
 from channels.base import Unfetchable
 from channels.places import Place, read_place
-from channels.public_network import PublicNetwork, Resolve, resolve
+from channels.public_network import PublicNetwork, Resolve, is_literal, is_public, resolve
 
 MAX_URL = 2_000  # characters
 BROKEN = (httpcore2.NetworkError, httpcore2.TimeoutException, httpcore2.ProtocolError, OSError)
@@ -42,7 +42,7 @@ def sign_body(secret: str, at: int, body: bytes) -> str:
 
 
 def read_target(url: str, test_origin: str | None = None) -> Place:
-    """Where a webhook is. Raises Unfetchable for an address that may not be told anything.
+    """Where a webhook is. Raises Unfetchable for an address that may not be told anything; a name is looked at later.
 
     test_origin: the one place that need be neither https nor public, such as http://127.0.0.1:9000.
     """
@@ -52,6 +52,8 @@ def read_target(url: str, test_origin: str | None = None) -> Place:
     is_test = test_origin is not None and place.origin == read_place(test_origin).origin
     if (place.scheme, place.port) != ("https", 443) and not is_test:
         raise Unfetchable("its address is not https on port 443")
+    if is_literal(place.host) and not is_public(place.host) and not is_test:
+        raise Unfetchable("its host is no public address")
     return place
 
 

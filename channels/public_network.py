@@ -35,13 +35,22 @@ def is_public(text: str) -> bool:
     return address.is_global and not (address.is_multicast or address.is_reserved or address.is_unspecified)
 
 
+def is_literal(host: str) -> bool:
+    """Whether a host is an address in digits, also one that only resolvers read as such: 127.1, 2130706433."""
+    try:
+        socket.inet_aton(host)
+    except OSError:
+        return False
+    return True
+
+
 class PublicNetwork(httpcore2.AsyncNetworkBackend):
     """Connects to public addresses, and to the one place the settings name, wherever that is."""
 
     def __init__(self, resolve: Resolve, own: tuple[str, int] | None) -> None:
         self.resolve = resolve
         self.own = own
-        self.network = httpcore2.AnyIOBackend()
+        self.network: httpcore2.AsyncNetworkBackend = httpcore2.AnyIOBackend()
 
     async def connect_tcp(
         self,

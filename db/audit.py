@@ -40,9 +40,12 @@ async def note_audit(
     await conn.execute("select note_audit($1, $2, $3, $4)", who, action, about, details or {})
 
 
-async def note_view(conn: Connection, who: Actor, about: str) -> None:
-    """Record that somebody looked at something of a customer's, at most once in ten minutes."""
-    await conn.execute("select note_view($1, $2)", who, about)
+async def note_view(conn: Connection, who: Actor, about: str, *, is_look: bool = True) -> None:
+    """Record that somebody looked at something of a customer's, at most once in ten minutes.
+
+    Not `is_look`: a page of theirs loaded itself again, which is recorded only where they have not looked for a day.
+    """
+    await conn.execute("select note_view($1, $2, $3)", who, about, is_look)
 
 
 async def list_audit(

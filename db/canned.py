@@ -23,9 +23,13 @@ async def list_canned(conn: Connection) -> list[CannedReply]:
     return [CannedReply(**row) for row in rows]
 
 
-async def keep_canned(conn: Connection, name: str, body: str, who: Actor) -> None:
-    """Write one, in place of the one with the same name."""
-    await conn.execute("select keep_canned($1, $2, $3)", name, body, who)
+async def keep_canned(conn: Connection, name: str, body: str, who: Actor, *, was: str | None) -> str:
+    """Write a new one, or change the one that `was` names.
+
+    accepted, taken (another one has the name) or gone (there is none to change).
+    """
+    outcome: str = await conn.fetchval("select keep_canned($1, $2, $3, $4)", name, body, who, was)
+    return outcome
 
 
 async def drop_canned(conn: Connection, name: str, who: Actor) -> bool:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from db.errors import NotFound
+from db.people import Actor
 from db.pool import Connection
 
 
@@ -62,3 +63,32 @@ async def list_switched_off(conn: Connection) -> list[str]:
     """The channels the team has switched off."""
     rows = await conn.fetch("select channel from channel_configs where not is_on order by channel")
     return [row["channel"] for row in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelTexts:
+    """What stands around the agent's replies on a channel, and whether its customers are asked how content they are."""
+
+    channel: str
+    is_on: bool
+    greeting: str
+    signature: str
+    asks_csat: bool
+
+
+async def list_channel_texts(conn: Connection) -> list[ChannelTexts]:
+    """Of every channel, by name."""
+    rows = await conn.fetch(
+        "select channel, is_on, greeting, signature, asks_csat from channel_configs order by channel"
+    )
+    return [ChannelTexts(**row) for row in rows]
+
+
+async def set_channel_texts(
+    conn: Connection, channel: str, *, greeting: str, signature: str, asks_csat: bool, who: Actor
+) -> str:
+    """From the next message on. accepted, unchanged or missing."""
+    outcome: str = await conn.fetchval(
+        "select set_channel_texts($1, $2, $3, $4, $5)", channel, greeting, signature, asks_csat, who
+    )
+    return outcome

@@ -50,8 +50,6 @@ class Marks:
     n: int = 0
 
 
-MARKS = {5: "Very good", 4: "Good", 3: "Neither good nor bad", 2: "Bad", 1: "Very bad"}
-
 QUESTION = """
     select s.id, s.language, s.score, s.comment,
            coalesce(s.answered_at + interval '7 days', s.asked_at + interval '30 days') > now() as is_open

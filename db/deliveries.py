@@ -30,7 +30,7 @@ class Delivery:
 async def begin_delivery(
     conn: Connection, lane: ClaimedLane, message_id: UUID, *, lease: timedelta, absence: Absence | None = None
 ) -> Delivery | None:
-    """What to do about a message. None when the lease was lost.
+    """What to do about a message. None when the lease was lost, or given up because it may still be taken back.
 
     lease: how long the lane is ours from now on, at least, when the message may be sent. absence: the vendor was asked
     and has no trace of an earlier try, which is `certain` or only `likely`.

@@ -16,12 +16,14 @@ class Draft:
     """A reply that is sent only once somebody approves."""
 
     id: UUID
-    source: Literal["agent", "correction"]
+    source: Literal["agent", "correction", "asked"]
     body: str
     citations: list[dict[str, Any]]
     turn_id: UUID | None
     note: str | None
     created_at: datetime
+    is_outdated: bool
+    """Whether an article it stands on has changed: it is not sent as it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,7 @@ async def list_pending(conn: Connection, conversation_id: UUID) -> list[Draft]:
     """What waits for somebody's decision, corrections last."""
     rows = await conn.fetch(
         """
-        select id, source, body, citations, turn_id, note, created_at from drafts
+        select id, source, body, citations, turn_id, note, created_at, is_outdated(citations) as is_outdated from drafts
          where conversation_id = $1 and state = 'pending' order by source = 'correction', created_at
         """,
         conversation_id,
@@ -61,7 +63,7 @@ async def find_draft(conn: Connection, conversation_id: UUID, draft_id: UUID) ->
     """A draft of this conversation, decided about or not."""
     row = await conn.fetchrow(
         """
-        select id, source, body, citations, turn_id, note, created_at from drafts
+        select id, source, body, citations, turn_id, note, created_at, is_outdated(citations) as is_outdated from drafts
          where conversation_id = $1 and id = $2
         """,
         conversation_id,
@@ -83,7 +85,8 @@ async def approve_draft(
 ) -> str:
     """Send a draft of this conversation in these words. distance: how much they differ from it, 0 to 1.
 
-    As add_person_message, and decided: somebody was faster, or something was said since it was written.
+    As add_person_message, and decided: somebody was faster, or something was said since it was written; outdated: an
+    article it stands on has changed, and these are its own words.
     """
     outcome: str = await conn.fetchval(
         "select approve_draft($1, $2, $3, $4, $5, $6, $7, $8)",

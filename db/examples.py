@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from db.embeddings import format_vector
+from db.people import Actor
 from db.pool import Connection
 
 SHIPPED = Path(__file__).with_name("examples.jsonl")
@@ -118,11 +119,11 @@ async def add_vectors(conn: Connection, model: str, ids: Sequence[int], vectors:
     )  # fmt: skip
 
 
-async def correct_ticket(conn: Connection, reference: str, correction: Correction) -> str:
+async def correct_ticket(conn: Connection, reference: str, correction: Correction, who: Actor) -> str:
     """Keep what a person says of a ticket's last customer message. accepted, missing, or silent: nothing was said."""
     outcome: str = await conn.fetchval(
-        "select correct_ticket($1, $2, $3, $4)",
-        reference, correction.category, correction.sentiment, list(correction.reasons),
+        "select correct_ticket($1, $2, $3, $4, $5)",
+        reference, correction.category, correction.sentiment, list(correction.reasons), who,
     )  # fmt: skip
     return outcome
 

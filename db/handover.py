@@ -65,12 +65,14 @@ async def hand_back(conn: Connection, reference: str, who: Actor | None = None) 
     return outcome
 
 
-async def settle_elsewhere(conn: Connection, reference: str, who: Actor | None = None) -> str:
+async def settle_elsewhere(
+    conn: Connection, reference: str, who: Actor | None = None, *, seen: int | None = None
+) -> str:
     """Nothing more is owed in this conversation: it is solved, or was in another way, or cannot be.
 
-    accepted, repeated or missing.
+    seen: how many messages they had before them. accepted, repeated, conflict (there are others) or missing.
     """
-    outcome: str = await conn.fetchval("select settle_elsewhere($1, $2)", reference, who)
+    outcome: str = await conn.fetchval("select settle_elsewhere($1, $2, $3)", reference, who, seen)
     return outcome
 
 
@@ -83,9 +85,11 @@ async def assign(conn: Connection, reference: str, assignee: str | None, who: Ac
     return outcome
 
 
-async def snooze(conn: Connection, reference: str, until: datetime | None, who: Actor) -> str:
-    """Show it elsewhere until then, or again now. accepted, missing, or idle: nobody waits there."""
-    outcome: str = await conn.fetchval("select snooze($1, $2, $3)", reference, until, who)
+async def snooze(
+    conn: Connection, reference: str, until: datetime | None, who: Actor, *, seen: int | None = None
+) -> str:
+    """Show it elsewhere until then, or again now. accepted, conflict, missing, or idle: nobody waits there."""
+    outcome: str = await conn.fetchval("select snooze($1, $2, $3, $4)", reference, until, who, seen)
     return outcome
 
 

@@ -7,7 +7,7 @@ from typing import Any, Literal
 from db.people import Actor
 from db.pool import Connection
 
-Kept = Literal["accepted", "unknown_zone", "unknown_calendar", "unknown_plan"]
+Kept = Literal["accepted", "unknown_zone", "unknown_calendar", "unknown_plan", "unknown_person"]
 Dropped = Literal["accepted", "missing", "in_use", "needed"]
 
 

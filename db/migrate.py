@@ -84,7 +84,12 @@ async def take_turns(conn: Connection) -> None:
         """
         create table if not exists schema_migrations (
           version int primary key, name text not null, checksum text not null,
-          applied_at timestamptz not null default now())
+          applied_at timestamptz not null default now());
+        comment on table schema_migrations is 'Which migrations this database has; version 0: functions and views.';
+        comment on column schema_migrations.version is 'As the file name begins.';
+        comment on column schema_migrations.name is 'As the file is called.';
+        comment on column schema_migrations.checksum is 'Of the text that was applied.';
+        comment on column schema_migrations.applied_at is 'When, the last time for functions and views.';
         """
     )
 

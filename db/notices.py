@@ -1,14 +1,12 @@
 """Who of the team is told that a customer needs a person, and how far that got."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
 from db.pool import Connection
 from db.queue import ClaimedLane, Job
-
-MailState = Literal["sent", "skipped", "failed", "unknown"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +38,17 @@ class QueuedMail:
 
 
 @dataclass(frozen=True, slots=True)
+class MailEnd:
+    """What became of a mail to the team."""
+
+    state: Literal["sent", "skipped", "failed", "unknown"]
+    error: str | None = None
+    vendor_id: str | None = None
+    is_needless: bool = False
+    """Nobody misses it."""
+
+
+@dataclass(frozen=True, slots=True)
 class WaitingLine:
     """One customer who waits, as the view inbox has it."""
 
@@ -51,6 +60,17 @@ class WaitingLine:
     owner: str | None
     due_at: datetime | None
     is_overdue: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Try:
+    """How telling the team of one thing went."""
+
+    made_at: datetime
+    is_told: bool
+    """By one way at least."""
+    error: str | None
+    """Why nobody was told, or not in one of the ways."""
 
 
 async def spread_notice(conn: Connection, lane: ClaimedLane, job: Job, *, base_url: str) -> bool:
@@ -94,27 +114,9 @@ async def keep_draft(conn: Connection, lane: ClaimedLane, mail_id: UUID, draft_i
     return kept
 
 
-async def end_mail(
-    conn: Connection,
-    lane: ClaimedLane,
-    mail_id: UUID,
-    state: MailState,
-    *,
-    vendor_id: str | None = None,
-    error: str | None = None,
-    is_needless: bool = False,
-) -> bool:
-    """What became of it. is_needless: nobody misses it. False when the lease was lost."""
-    ended = {
-        "lane": lane.lane,
-        "token": lane.token,
-        "job_id": lane.jobs[0].id,
-        "mail_id": mail_id,
-        "state": state,
-        "vendor_id": vendor_id,
-        "error": error,
-        "is_needless": is_needless,
-    }
+async def end_mail(conn: Connection, lane: ClaimedLane, mail_id: UUID, end: MailEnd) -> bool:
+    """What became of it. False when the lease was lost."""
+    ended = {"lane": lane.lane, "token": lane.token, "job_id": lane.jobs[0].id, "mail_id": mail_id, **asdict(end)}
     kept: bool = await conn.fetchval("select end_team_mail($1)", ended)
     return kept
 
@@ -130,3 +132,49 @@ async def list_waiting(conn: Connection, *, limit: int) -> tuple[list[WaitingLin
     )
     lines = [WaitingLine(**{name: row[name] for name in WaitingLine.__slots__}) for row in rows]
     return lines, rows[0]["total"] if rows else 0
+
+
+async def find_last_try(conn: Connection) -> Try | None:
+    """The newest notice of which it is known whether anybody was told."""
+    row = await conn.fetchrow(
+        """
+        select made_at, told_at is not null as is_told, error from notices
+         where told_at is not null or error is not null order by id desc limit 1
+        """
+    )
+    return Try(**row) if row else None
+
+
+async def drop_old_mails(conn: Connection, *, limit: int) -> int:
+    """Forget mails to the team of half a year ago, whose answers and bounces nobody expects any more; how many."""
+    dropped: int = await conn.fetchval(
+        """
+        with old as (
+          select id from team_mails where made_at < now() - interval '180 days' limit $1 for update skip locked),
+        gone as (delete from team_mails m using old where m.id = old.id returning 1)
+        select count(*) from gone
+        """,
+        limit,
+    )
+    return dropped
+
+
+async def drop_old_notices(conn: Connection, *, limit: int) -> int:
+    """Forget what the team was to be told half a year ago, unless nobody has looked and the customer still waits;
+    how many that were. Notices with mails are left: whoever ends a mail locks it before its notice."""
+    dropped: int = await conn.fetchval(
+        """
+        with old as (
+          select n.id from notices n
+           where n.made_at < now() - interval '180 days'
+             and not exists (select from team_mails m where m.notice_id = n.id)
+             and (n.seen_at is not null
+                  or not exists (select from conversations c
+                                  where c.id = n.conversation_id and c.waiting_since is not null))
+           limit $1 for update skip locked),
+        gone as (delete from notices n using old where n.id = old.id returning 1)
+        select count(*) from gone
+        """,
+        limit,
+    )
+    return dropped

@@ -149,13 +149,28 @@ async def accept_invitation(conn: Connection, token_hash: bytes, *, name: str, p
     return Actor("person", row["id"], row["email"], row["role"]) if row and row["id"] else None
 
 
+async def drop_old_invitations(conn: Connection, *, limit: int) -> int:
+    """Forget links that were used, or stopped working, 30 days ago; how many."""
+    dropped: int = await conn.fetchval(
+        """
+        with old as (
+          select token_hash from invitations where coalesce(used_at, expires_at) < now() - interval '30 days'
+           limit $1 for update skip locked),
+        gone as (delete from invitations i using old where i.token_hash = old.token_hash returning 1)
+        select count(*) from gone
+        """,
+        limit,
+    )
+    return dropped
+
+
 async def change_role(conn: Connection, who: Actor, person_id: UUID, role: Role) -> str:
     """accepted, repeated (it is their role), last_admin (refused) or missing."""
     return str(await conn.fetchval("select change_role($1, $2, $3)", who, person_id, role))
 
 
 async def deactivate_person(conn: Connection, who: Actor, person_id: UUID) -> str:
-    """accepted, repeated, last_admin (refused) or missing."""
+    """Log them out for good; what they had is nobody's. accepted, repeated, last_admin (refused) or missing."""
     return str(await conn.fetchval("select deactivate_person($1, $2)", who, person_id))
 
 

@@ -14,7 +14,7 @@ REPLY_CHANNEL = "deskhand_reply"
 """Notified with the reference of a thread that changed."""
 
 
-OURS = ("web", "out", "job", "notify", "mail", "hook")
+OURS = ("web", "out", "job", "notify", "mail", "hook", "draft")
 """How the names of lanes begin in which no customer's address stands."""
 
 

@@ -48,7 +48,7 @@ async def list_recorded(
         """
         with chosen as (
           select * from turns
-           where state = 'done' and outcome not in ('closed', 'silent')
+           where state = 'done' and outcome not in ('closed', 'silent', 'suggested')
              and ($1::uuid is null or id = $1) and ($2::uuid is null or conversation_id = $2)
              and ($3::timestamptz is null or finished_at >= $3)
            order by id desc limit $4)

@@ -57,9 +57,14 @@ class NewKey:
     days: int
 
 
-async def find_session(conn: Connection, id_hash: bytes, token_hash: bytes | None) -> Actor | None:
-    """Whose session this is; None when it is over. token_hash: keyed hash of the ADMIN_TOKEN in force."""
-    row = await conn.fetchrow("select id, name, role from find_session($1, $2)", id_hash, token_hash)
+async def find_session(
+    conn: Connection, id_hash: bytes, token_hash: bytes | None, *, is_use: bool = True
+) -> Actor | None:
+    """Whose session this is; None when it is over. token_hash: keyed hash of the ADMIN_TOKEN in force.
+
+    is_use: somebody did something, so that it lasts for another eight hours.
+    """
+    row = await conn.fetchrow("select id, name, role from find_session($1, $2, $3)", id_hash, token_hash, is_use)
     if row is None:
         return None
     return Actor("token" if row["id"] is None else "person", row["id"], row["name"], row["role"])

@@ -10,6 +10,10 @@ from db.pool import Connection
 
 MOST_CONVERSATIONS = 20
 """Of the same customer, beside the one that is shown; those that changed last."""
+MOST_WATCHED = 200
+"""Of the same customer: an older one that changes is seen when the page is loaded anew."""
+NEWEST_WORDS = 5
+"""Of each of them: what is older has been delivered, or changes the conversation's own time."""
 PRESENT_SECONDS = 15
 """A page says that it is open more often than this."""
 
@@ -156,33 +160,53 @@ async def list_entries(conn: Connection, thread: Thread, *, most: int) -> tuple[
     return newest[::-1], len(rows) > most
 
 
+THREAD_STAMP = """
+    select md5(concat_ws(' ', c.updated_at, c.waiting_since, c.handler, c.epoch, c.snoozed_until,
+      (select concat(count(*), max(m.id::text),
+                     string_agg(concat(m.id, m.delivery, m.delivery_error, m.possible_duplicate), ',' order by m.id)
+                       filter (where m.delivery not in ('delivered', 'read', 'cancelled')))
+         from messages m where m.conversation_id = c.id),
+      (select concat(count(*), ' ', count(*) filter (where m.delivery = 'read'))
+         from messages m where m.conversation_id = c.id and m.delivery in ('delivered', 'read')),
+      -- what is said with this customer elsewhere: of a conversation of theirs the newest words, which change last
+      (select string_agg(concat(o.id, o.updated_at, said.marks), ',' order by o.id)
+         from (select n.id, n.updated_at from (
+                 select e.id, e.updated_at from conversations e
+                  where e.customer_id = c.customer_id and e.id <> c.id and not e.is_test
+                  order by e.created_at desc limit $5) n
+                order by n.updated_at desc limit $4) o
+         cross join lateral (
+           select string_agg(concat(m.id, m.delivery, m.delivery_error, m.possible_duplicate), ';'
+                             order by m.sent_at, m.id) as marks from (
+             select * from messages x where x.conversation_id = o.id order by x.sent_at desc, x.id limit $6) m) said),
+      (select max(t.updated_at) from tickets t where t.conversation_id = c.id),
+      (select string_agg(d.id::text, ',' order by d.id) from drafts d
+        where d.conversation_id = c.id and d.state = 'pending'),
+      (select concat(r.id, r.state) from draft_requests r
+        where r.conversation_id = c.id order by r.asked_at desc limit 1),
+      (select string_agg(q.id::text, ',' order by q.id)
+         from message_queue q where q.lane = c.channel || ':' || c.thread_key),
+      (select string_agg(p.who, ',' order by p.who) from presences p
+        where p.conversation_id = c.id and p.who <> $2
+          and p.seen_at > clock_timestamp() - make_interval(secs => $3))))
+      from conversations c where c.id = $1
+"""
+"""$1 the conversation, $2 who asks, $3 to $6 the bounds above."""
+
+
 async def find_thread_stamp(conn: Connection, conversation_id: UUID, *, viewer: str) -> str | None:
     """A hash that changes whenever the page of this conversation would, also by who else has it open.
 
     None when there is none.
     """
     stamp: str | None = await conn.fetchval(
-        """
-        select md5(concat_ws(' ', c.updated_at, c.waiting_since, c.handler, c.epoch, c.snoozed_until,
-          (select concat(count(*), max(m.id::text),
-                         string_agg(concat(m.id, m.delivery, m.delivery_error, m.possible_duplicate), ',' order by m.id)
-                           filter (where m.delivery not in ('delivered', 'read', 'cancelled')))
-             from messages m where m.conversation_id = c.id),
-          (select concat(count(*), ' ', count(*) filter (where m.delivery = 'read'))
-             from messages m where m.conversation_id = c.id and m.delivery in ('delivered', 'read')),
-          (select max(t.updated_at) from tickets t where t.conversation_id = c.id),
-          (select string_agg(d.id::text, ',' order by d.id) from drafts d
-            where d.conversation_id = c.id and d.state = 'pending'),
-          (select string_agg(q.id::text, ',' order by q.id)
-             from message_queue q where q.lane = c.channel || ':' || c.thread_key),
-          (select string_agg(p.who, ',' order by p.who) from presences p
-            where p.conversation_id = c.id and p.who <> $2
-              and p.seen_at > clock_timestamp() - make_interval(secs => $3))))
-          from conversations c where c.id = $1
-        """,
+        THREAD_STAMP,
         conversation_id,
         viewer,
         PRESENT_SECONDS,
+        MOST_CONVERSATIONS,
+        MOST_WATCHED,
+        NEWEST_WORDS,
     )
     return stamp
 
@@ -190,6 +214,23 @@ async def find_thread_stamp(conn: Connection, conversation_id: UUID, *, viewer: 
 async def note_presence(conn: Connection, conversation_id: UUID, who: str) -> None:
     """Somebody has this conversation open now."""
     await conn.execute("select note_presence($1, $2)", conversation_id, who)
+
+
+async def drop_old_presences(conn: Connection, *, limit: int) -> int:
+    """Forget who had a conversation open an hour ago and has not any more; how many that were."""
+    dropped: int = await conn.fetchval(
+        """
+        with old as (
+          select conversation_id, who from presences
+           where seen_at < now() - interval '1 hour' limit $1 for update skip locked),
+        gone as (
+          delete from presences p using old where (p.conversation_id, p.who) = (old.conversation_id, old.who)
+          returning 1)
+        select count(*) from gone
+        """,
+        limit,
+    )
+    return dropped
 
 
 async def list_present(conn: Connection, conversation_id: UUID) -> list[str]:

@@ -88,6 +88,8 @@ class TicketMessage:
     sent_at: datetime
     delivery: str | None
     possible_duplicate: bool
+    is_approved: bool
+    """Whether somebody of the team sent it, whoever wrote it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +167,7 @@ async def list_ticket_messages(conn: Connection, reference: str, *, limit: int =
         logged as (
           select case when m.external_id is null then m.id else md5(m.channel || ':' || m.external_id)::uuid end as id,
                  m.direction, m.author, m.body as text, m.citations, m.sent_at, m.delivery,
-                 m.possible_duplicate, m.id as place
+                 m.possible_duplicate, m.sent_by is not null as is_approved, m.id as place
             from talk join messages m on m.conversation_id = talk.id
            where m.delivery is null
               or not (m.delivery = 'cancelled' or (m.delivery = 'pending' and talk.channel = 'web'))),
@@ -178,9 +180,9 @@ async def list_ticket_messages(conn: Connection, reference: str, *, limit: int =
           union all
           select md5(u.dedupe_key)::uuid, 'inbound', 'customer', u.payload->>'body', '[]',
                  case when pg_input_is_valid(u.payload->>'sent_at', 'timestamptz')
-                      then (u.payload->>'sent_at')::timestamptz end, null, false, null
+                      then (u.payload->>'sent_at')::timestamptz end, null, false, false, null
             from unlogged u where md5(u.dedupe_key)::uuid not in (select id from logged))
-        select id, direction, author, text, citations, sent_at, delivery, possible_duplicate from (
+        select id, direction, author, text, citations, sent_at, delivery, possible_duplicate, is_approved from (
           select * from said order by sent_at desc, place desc nulls first limit $2) newest
          order by sent_at, place nulls last
         """,

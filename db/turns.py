@@ -8,7 +8,7 @@ from uuid import UUID
 
 from db.pool import Connection
 
-CommitResult = Literal["done", "superseded", "silenced", "lost", "braked"]
+CommitResult = Literal["done", "superseded", "silenced", "lost", "braked", "off"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,10 +126,13 @@ class TurnEnd:
 async def open_turn(conn: Connection, start: TurnStart) -> OpenTurn | None:
     """Begin or resume the turn of a claimed lane. None when the lease was lost."""
     row = await conn.fetchval("select open_turn($1)", start)
-    if row is None:
-        return None
+    return None if row is None else read_open_turn(row)
+
+
+def read_open_turn(row: dict[str, Any]) -> OpenTurn:
+    """From the JSON of open_turn."""
     for name in ("spent_today_usd", "spent_here_usd"):  # still given to workers of the last version
-        row.pop(name)
+        row.pop(name, None)
     history = tuple(LoggedMessage(**read_message(m)) for m in row.pop("history"))
     steps = tuple(read_step(step) for step in row.pop("steps"))
     ids: dict[str, Any] = {name: UUID(row.pop(name)) for name in ("turn_id", "conversation_id")}
@@ -185,7 +188,7 @@ async def commit_turn(conn: Connection, end: TurnEnd) -> CommitResult:
     """Keep everything of the turn in one transaction, or nothing of it.
 
     superseded: the customer wrote again; silenced: a person took over; lost: another worker has the lane; braked: this
-    customer got too many replies, the turn is still open and has to end at a person.
+    customer got too many replies, or off: the agent may not answer this; the turn is still open, end it at a person.
     """
     result: CommitResult = await conn.fetchval("select commit_turn($1)", end)
     return result

@@ -119,6 +119,7 @@ async def claim_one(pool: Pool, *, worker: str = "w", lease: timedelta = timedel
 async def claim_now(conn: Connection, like: str) -> ClaimedLane:
     """The lane whose name begins so, whenever it is due and whoever had it; the others are given back."""
     await conn.execute("update lanes set run_at = now(), lease_until = lease_until - interval '1 hour'")
+    await conn.execute("update messages set held_until = now() where held_until > now()")
     lanes = await queue.claim_lanes(conn, worker="w", lanes=9, messages=20, lease=timedelta(minutes=1))
     for lane in lanes:
         if not lane.lane.startswith(like):

@@ -11,6 +11,11 @@ from db.attachments import Attachment
 TYPE = re.compile(r"[a-z0-9][a-z0-9.+-]{0,40}/[a-z0-9][a-z0-9.+-]{0,80}")
 WORDS = {"image": "image", "audio": "voice message", "video": "video", "file": "file"}
 """What came along, as customers call it."""
+LINE = re.compile(
+    r"^\[(?:(image|voice message|video|file)(?: that could not be fetched)?|(?:[^\]\n]*, )?([a-z]+)/\S+, \d+ kB)\]$",
+    re.M,
+)
+"""The mark of a file, on a line of its own."""
 MAX_FILE_TEXT = 4_000  # characters of one file
 MAX_TEXT = 20_000  # characters of all files of a turn
 
@@ -34,6 +39,19 @@ def find_kind(media_type: str) -> str:
     """image, audio, video or file."""
     kind = media_type.partition("/")[0]
     return kind if kind in ("image", "audio", "video") else "file"
+
+
+def read_marks(body: str) -> tuple[str, tuple[str, ...]]:
+    """The words of a message of the log, and the kinds of its files that cannot be read: of marks with a type only
+    pictures, sound and film, for what else could be read stands below its mark."""
+    kinds = [name_kind(mark[1], mark[2]) for mark in LINE.finditer(body)]
+    return LINE.sub("", body).strip(), tuple(kind for kind in kinds if kind)
+
+
+def name_kind(word: str | None, declared: str | None) -> str | None:
+    if word is not None:
+        return next(kind for kind, said in WORDS.items() if said == word)
+    return declared if declared in ("image", "audio", "video") else None
 
 
 def mark_files(messages: Sequence[InboundMessage], kept: Mapping[tuple[str, int], Attachment]) -> list[ReadMessage]:

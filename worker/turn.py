@@ -16,6 +16,7 @@ from agent.brief import Assessment, Brief
 from agent.effects import CreateTicket, Escalate, dump_effect
 from agent.embeddings import Embedder
 from agent.guarded import Guard
+from agent.handoff import Limit
 from agent.models.base import Model
 from agent.phrases import say
 from agent.prices import Prices
@@ -93,7 +94,11 @@ class TurnRunner:
         end = replace(end, timings_ms=end.timings_ms | {"waiting": lane.jobs[0].waited_ms, "thinking": thinking_ms})
         result = await self.commit(end)
         if result == "braked":
-            end = await self.brake(lane, turn, brief, end)
+            end = await self.end_at_person(lane, turn, brief, end, "replies")
+            result = await self.commit(end)
+        elif result == "off":
+            handed = await self.end_at_person(lane, turn, brief, end, "off")
+            end = replace(handed, effects=[note_unsaid(effect, end) for effect in handed.effects])
             result = await self.commit(end)
         log.info("turn ended", extra={"turn_id": turn.turn_id, "outcome": end.outcome, "result": result})
         if result == "lost":
@@ -104,9 +109,11 @@ class TurnRunner:
         async with acquire(self.pool) as conn:
             return await turns.commit_turn(conn, end)
 
-    async def brake(self, lane: ClaimedLane, turn: OpenTurn, brief: Brief, end: TurnEnd) -> TurnEnd:
-        """The same turn ended at a person, because this customer got so many replies that a machine may be writing."""
-        ending = await loop.hand_over(replace(self.make_agent_turn(lane, turn, brief), steps=()), "replies")
+    async def end_at_person(
+        self, lane: ClaimedLane, turn: OpenTurn, brief: Brief, end: TurnEnd, reason: Limit
+    ) -> TurnEnd:
+        """The same turn ended at a person, because its reply may not be sent."""
+        ending = await loop.hand_over(replace(self.make_agent_turn(lane, turn, brief), steps=()), reason)
         handed = self.keep(replace(end, error=None), turn, brief, ending)
         last_step = handed.last_step and replace(handed.last_step, step=end.last_step.step + 1 if end.last_step else 1)
         return replace(
@@ -197,16 +204,12 @@ class TurnRunner:
             language, resolves = terminal.language, terminal.resolves
             if not any(isinstance(effect, CreateTicket) for effect in ending.effects):
                 effects.append(describe_assessment(assessment))
-        greeting = turn.config["greeting"].replace("{hello}", say("hello", language))
-        text = lay_out_reply(
-            body, greeting=greeting, signature=turn.config["signature"], customer_name=turn.customer_name
-        )
         return replace(
             end,
             outcome=outcome,
             effects=effects,
             reply={
-                "bodies": self.split(brief.limits.channel, text),
+                "bodies": self.split(brief.limits.channel, self.lay_out(turn, body, language)),
                 "kind": kind,
                 "citations": citations,
                 # the ticket page reads the row: there the commit is the delivery
@@ -225,12 +228,27 @@ class TurnRunner:
             brief=self.describe_given(end, turn, brief),
         )
 
+    def lay_out(self, turn: OpenTurn, body: str, language: str) -> str:
+        """A reply as the customer reads it."""
+        greeting = turn.config["greeting"].replace("{hello}", say("hello", language))
+        return lay_out_reply(
+            body, greeting=greeting, signature=turn.config["signature"], customer_name=turn.customer_name
+        )
+
     def describe_given(self, end: TurnEnd, turn: OpenTurn, brief: Brief) -> dict[str, Any]:
         history, burst = [str(message.id) for message in turn.history], [row["external_id"] for row in end.inbound]
         return describe_given(brief, self.limits, self.models, history=history, burst=burst)
 
     def split(self, channel: str, text: str) -> list[str]:
         return self.channels[channel].split(text) if channel in self.channels else split_for(channel, text)
+
+
+def note_unsaid(effect: dict[str, Any], end: TurnEnd) -> dict[str, Any]:
+    """An escalation whose colleague reads what the assistant, switched off, would have said."""
+    if effect["kind"] != "escalate" or end.reply is None:
+        return effect
+    unsaid = "\n\n".join(end.reply["bodies"])
+    return effect | {"reason": "agent_off", "handoff_note": f"{effect['handoff_note']}\nIt would have said: {unsaid}"}
 
 
 def describe_assessment(assessment: Assessment) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from agent.asked import corrects, leans_back, write_keywords
 from agent.assess import says_it_failed
 from agent.brief import Brief
+from agent.queries import list_keywords
 from agent.unread import find_last_reply
 from agent.words import fold
 
@@ -17,6 +18,13 @@ def failed_before(brief: Brief) -> bool:
     """Whether the customer said in an earlier message that something did not help."""
     earlier = (line.text for line in brief.history if line.author == "customer")
     return any(says_it_failed(text, brief.assessment.language) for text in earlier)
+
+
+def asks_again(brief: Brief) -> bool:
+    """Whether the customer only repeats what they asked before."""
+    earlier = " ".join(line.text for line in brief.history if line.author == "customer")
+    words = set(list_keywords(brief.words).split())
+    return bool(words) and words <= set(list_keywords(earlier).split())
 
 
 def join_with_earlier(brief: Brief) -> str:

@@ -18,7 +18,7 @@ from agent.brief import Brief, Escalation
 from agent.handoff import PHRASES, REASON_CODES, choose_urgency
 from agent.models.base import ModelFailure, ModelReply, ModelRequest, ToolCall, Usage
 from agent.models.choice import Choice, list_titles, list_variants, names_plan
-from agent.models.earlier import failed_before, join_with_earlier, was_said
+from agent.models.earlier import asks_again, failed_before, join_with_earlier, was_said
 from agent.models.handover_note import write_note
 from agent.models.quoting import Answer, Quoter, is_foreign
 from agent.models.transcript import Progress, Searched, read_progress
@@ -197,7 +197,7 @@ class Turn:
             return self.hand_over("no_answer", f"nothing quotable in {title!r}")
         if was_said(self.brief, answer.body) and (further is None or was_said(self.brief, answer.body, whole=True)):
             answer = self.write_instead(quoter, title)
-        if answer is None and goes_on and not says_it_failed(self.text, self.language) and not self.asks_again:
+        if answer is None and goes_on and not says_it_failed(self.text, self.language) and not asks_again(self.brief):
             return self.give_up(was_asked=has_asked(self.brief))
         if answer is None:
             return self.reply_to_failure()
@@ -208,22 +208,15 @@ class Turn:
         not help a section that was not quoted yet; None for who only repeats the question, or nothing is left."""
         if says_it_failed(self.text, self.language):
             return None if failed_before(self.brief) else quoter.write_fresh(title)
-        if self.asks_again:
+        if asks_again(self.brief):
             return None
         answer = quoter.write_further(title)
         return None if answer is None or was_said(self.brief, answer.body, whole=True) else answer
 
-    @property
-    def asks_again(self) -> bool:
-        """Whether the customer only repeats what they asked before."""
-        earlier = " ".join(line.text for line in self.brief.history if line.author == "customer")
-        words = set(list_keywords(self.text).split())
-        return bool(words) and words <= set(list_keywords(earlier).split())
-
     def reply_to_failure(self) -> ToolCall:
         """Where nothing new can be said: whoever says that it did not help is asked once what they see."""
         is_first = says_it_failed(self.text, self.language) and not failed_before(self.brief)
-        if is_first and not has_asked(self.brief) and not self.brief.unread:
+        if is_first and not (has_asked(self.brief) or self.brief.unread or self.brief.is_draft):
             return self.send("clarifying_question", "not_solved")
         return self.hand_over("no_answer", "the same answer was given before and did not help")
 
@@ -246,7 +239,9 @@ class Turn:
         return self.respond(body, "clarifying_question", citations=cited)
 
     def ask_more(self) -> ToolCall:
-        """A question back; where something came along that only a person can see, the person."""
+        """A question back; where something came along that only a person can see, or one has asked us, the person."""
+        if self.brief.is_draft:
+            return self.hand_over("no_answer", "no article was found that answers it")
         if self.brief.unread:
             return self.hand_over("no_answer", "what they sent is likely what it is about")
         return self.send("clarifying_question", "not_found")

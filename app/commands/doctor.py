@@ -10,6 +10,7 @@ from app.findings import Finding
 from app.model_checks import check_models
 from app.settings import Settings
 from app.shortfalls import list_doubts, list_off
+from app.team_checks import check_team
 from app.whatsapp_checks import check_whatsapp
 from channels.gmail_api import open_gmail_api
 from channels.google_oauth import GmailAccount, GrantExpired
@@ -52,19 +53,23 @@ async def run(_: argparse.Namespace, settings: Settings) -> int:
 
 def check_settings(settings: Settings) -> Iterator[Finding]:
     """What can be told without asking anybody."""
+    if settings.app_secret is None:
+        yield Finding("warn", "APP_SECRET is not set: the default command draws one, `web` needs it set")
     for name in ("admin_token", "app_secret"):
         secret: SecretStr | None = getattr(settings, name)
-        if secret is None:
-            yield Finding("warn", f"{name.upper()} is not set: the default command draws one, `web` needs it set")
-        elif len(secret.get_secret_value()) < SHORT_SECRET:
-            yield Finding("warn", f"{name.upper()} is short: use at least {SHORT_SECRET} random characters")
-        else:
-            yield Finding("ok", f"{name.upper()} is set")
+        if secret is not None:
+            yield say_secret(name.upper(), secret)
     if settings.host not in ("127.0.0.1", "localhost", "::1") and "//localhost" in settings.public_base_url:
         yield Finding("warn", "PUBLIC_BASE_URL is not set: links in answers point to localhost")
     yield Finding("ok", f"customers reach us at {settings.public_base_url}")
-    yield from (Finding("off", line) for line in list_off(settings) if not line.startswith("the staff routes"))
+    yield from (Finding("off", line) for line in list_off(settings))
     yield from (Finding("warn", line) for line in list_doubts(settings))
+
+
+def say_secret(name: str, secret: SecretStr) -> Finding:
+    if len(secret.get_secret_value()) < SHORT_SECRET:
+        return Finding("warn", f"{name} is short: use at least {SHORT_SECRET} random characters")
+    return Finding("ok", f"{name} is set")
 
 
 async def check_gmail(settings: Settings, account: GmailAccount) -> AsyncIterator[Finding]:
@@ -96,7 +101,7 @@ async def check_database(settings: Settings, database: Database) -> AsyncIterato
         yield Finding("bad", f"{place} cannot be reached ({type(error).__name__}): check address, name and password")
         return
     try:
-        async for finding in check_versions(conn):
+        async for finding in check_versions(settings, conn):
             yield finding
         if settings.database_url and await is_pooler(database.listen_url):
             yield Finding("bad", "LISTEN would go through a pooler, which delivers nothing: set DATABASE_DIRECT_URL")
@@ -104,7 +109,7 @@ async def check_database(settings: Settings, database: Database) -> AsyncIterato
         await conn.close()
 
 
-async def check_versions(conn: Connection) -> AsyncIterator[Finding]:
+async def check_versions(settings: Settings, conn: Connection) -> AsyncIterator[Finding]:
     server = await find_server_version(conn)
     is_new = server >= OLDEST_POSTGRES
     yield Finding("ok" if is_new else "bad", f"Postgres {server}, at least {OLDEST_POSTGRES} is needed")
@@ -121,6 +126,8 @@ async def check_versions(conn: Connection) -> AsyncIterator[Finding]:
         yield Finding("bad", str(error))
     else:
         yield Finding("ok", f"the schema is {await find_schema_version(conn)}")
+        async for finding in check_team(settings, conn):
+            yield finding
         async for finding in check_desk(conn):
             yield finding
 

@@ -12,7 +12,6 @@ from db.pool import acquire
 
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; sandbox; frame-ancestors 'none'",
-    "Cache-Control": "private, max-age=3600",
 }
 
 

@@ -8,21 +8,22 @@ from starlette.responses import RedirectResponse, Response
 
 from app.access import public, refuse_cross_site
 from app.bodies import read_fields
+from app.customer_words import name_direction, name_language, say, say_all, say_marks
 from app.feedback_link import make_feedback_path, read_feedback_token
-from app.forms import Count, InvalidInput, check, check_range, count_ends
+from app.forms import Count, InvalidInput, SentForm, check, check_range, count_ends
 from app.problems import Problem
 from app.rendering import JsonResponse, prefers_html, render_page
 from app.state import DeskRequest
-from app.team_forms import TeamForm
-from db.csat import MARKS, Question, find_question, keep_score
+from db.csat import Question, find_question, keep_score
 from db.pool import acquire
 
 MAX_COMMENT = 2_000  # characters
+WORDS = ("question", "thanks", "commented", "changeable", "why", "send", "closed", "not_kept", "skip")
 GONE = "This link does not work any more."
 HEADERS = {"Referrer-Policy": "same-origin", "X-Robots-Tag": "noindex, nofollow"}  # its address is its key
 
 
-class Feedback(TeamForm):
+class Feedback(SentForm):
     """A mark, 1 to 5, and perhaps words."""
 
     score: Annotated[Count, AfterValidator(lambda score: check_range(score, 1, 5))]
@@ -44,9 +45,12 @@ async def answer(request: DeskRequest) -> Response:
     except InvalidInput as error:
         if not prefers_html(request):
             raise Problem(422, errors=error.errors) from None
-        return show(request, question, [one.message for one in error.errors])
+        return show(request, question, mistake=say("take_one", question.language, most=str(MAX_COMMENT)),
+                    comment=fields.values.get("comment"))  # fmt: skip
     async with acquire(request.state["pool"]) as conn:
         outcome = await keep_score(conn, question.id, form.score, form.comment.strip().replace("\x00", ""))
+    if outcome == "closed" and prefers_html(request):
+        return show(request, question, status=410)
     if outcome != "accepted":
         raise Problem(410, GONE)
     if fields.is_form:
@@ -66,15 +70,24 @@ async def load_question(request: DeskRequest) -> Question:
     return question
 
 
-def show(request: DeskRequest, question: Question, errors: list[str] | None = None) -> Response:
+def show(
+    request: DeskRequest, question: Question, *, mistake: str = "", comment: str | None = None, status: int = 200
+) -> Response:
+    """In the customer's language. mistake: why nothing was kept; comment: what was typed."""
+    language, marks = question.language, say_marks(question.language)
     context: dict[str, Any] = {
         "question": question,
-        "marks": MARKS,
+        "language": name_language(language),
+        "direction": name_direction(language),
+        "words": say_all(language, WORDS),
+        "marks": marks,
+        "answered": say("answered", language, mark=marks[question.score]) if question.score else "",
         "path": request.url.path,
-        "errors": errors or [],
+        "mistake": mistake,
+        "comment": (question.comment or "") if comment is None else comment,
         "max_comment": MAX_COMMENT,
     }
-    return render_page(request, "feedback.html", context, status=422 if errors else 200, headers=HEADERS)
+    return render_page(request, "feedback.html", context, status=422 if mistake else status, headers=HEADERS)
 
 
 ROUTES = [public("/feedback/{token}", show_feedback), public("/feedback/{token}", answer, ("POST",))]

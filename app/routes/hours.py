@@ -28,13 +28,14 @@ from app.rendering import JsonResponse, prefers_html, render_page
 from app.state import DeskRequest
 from db import hours
 from db.hours import Hours
-from db.people import Actor
+from db.people import Actor, list_people
 from db.pool import Connection, acquire
 
 MISTAKES = {
     "unknown_zone": FieldError("timezone", "Please give a time zone such as Europe/Berlin or UTC."),
     "unknown_calendar": FieldError("calendar", "Please choose a calendar that exists."),
     "unknown_plan": FieldError("plan", "Please choose a plan that exists."),
+    "unknown_person": FieldError("assignee", "Please choose somebody of the team, by e-mail, or nobody."),
     "in_use": FieldError("name", "A target or a route counts by this calendar. Give it another one first."),
     "needed": FieldError("category", "The route of general stays: it is the way out for all others."),
 }
@@ -58,6 +59,7 @@ async def show_hours(request: DeskRequest) -> Response:
 async def show(request: DeskRequest, typed: Typed) -> Response:
     async with acquire(request.state["pool"]) as conn:
         known = await hours.load_hours(conn)
+        team = [person.email for person in await list_people(conn) if person.is_active]
     if not prefers_html(request):
         return JsonResponse(describe(known), headers={"Vary": "Accept"})
     context = {
@@ -66,6 +68,7 @@ async def show(request: DeskRequest, typed: Typed) -> Response:
         "categories": get_args(Category),
         "plans": known.plans,
         "weekdays": WEEKDAYS,
+        "team": team,
         "percent": round(100 * known.warn_below),
         "errors": typed.errors,
         "here": "/hours",
@@ -84,7 +87,7 @@ def describe(known: Hours) -> dict[str, Any]:
 
 
 def lay_out(known: Hours, typed: Typed) -> dict[str, list[dict[str, str]]]:
-    """By kind the values of each form, those of a new one last; what was typed stands where it was typed."""
+    """By kind the values of each form, those of a new one last; where something was typed that, `mistaken`."""
     kinds: dict[str, list[dict[str, str]]] = {
         "calendars": [show_calendar(one) for one in known.calendars],
         "targets": [show_target(one) for one in known.targets],
@@ -95,7 +98,7 @@ def lay_out(known: Hours, typed: Typed) -> dict[str, list[dict[str, str]]]:
         places = [name_place(kind, form) for form in forms]
         if typed.values is not None and typed.place.startswith(f"{kind}:"):
             place = places.index(typed.place) if typed.place in places else len(forms) - 1
-            forms[place] = {**forms[place], **typed.values}
+            forms[place] = {**forms[place], **typed.values, "mistaken": "yes"}
     return kinds
 
 

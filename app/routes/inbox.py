@@ -3,6 +3,7 @@
 import time
 from collections.abc import Hashable, Mapping
 from datetime import datetime
+from uuid import UUID
 
 from starlette.responses import Response
 
@@ -13,10 +14,12 @@ from app.rendering import JsonResponse, prefers_html, render_page, render_part
 from app.state import DeskRequest
 from app.thread_words import describe_line
 from app.wakeup import ALL
-from db.inbox import MOST_LOOKED_AT, Line, Status, list_recent, search_messages
+from db.inbox import MOST_LOOKED_AT, Last, Line, Status, list_recent, search_messages
 from db.pool import acquire
 
 PAGE = 50  # conversations
+BEFORE_ALL = UUID(int=0)
+"""Comes before every conversation that changed in the same moment."""
 STATUS: dict[str, Status | None] = {"waiting": "waiting", "resolved": "resolved", "all": None}
 
 
@@ -40,7 +43,7 @@ async def show_inbox(request: DeskRequest) -> Response:
         "boxes": {name: box.label for name, box in BOXES.items()} | RECENT,
         "counts": counts,
         "lines": reading.make(make_key(filters, me, counts), rows) if is_waiting else rows(),
-        "older": filters.path(before=lines[-1].updated_at.isoformat()) if has_older(filters, lines) else None,
+        "older": filters.path(before=write_last(lines[-1])) if has_older(filters, lines) else None,
         "is_cut": is_cut,
         "looked_at": len(reading.lines) if filters.box in BOXES else MOST_LOOKED_AT,
         "choices": list_choices(reading, filters),
@@ -62,7 +65,7 @@ async def find_lines(request: DeskRequest, filters: Filters, reading: Reading, m
         if filters.words:
             found = await search_messages(conn, filters.words, limit=PAGE)
             return [line for line in found if filters.admits(line)], False
-        before = read_moment(request.query_params.get("before"))
+        before = read_last(request.query_params.get("before", ""))
         return await list_recent(
             conn,
             STATUS[filters.box],
@@ -79,13 +82,19 @@ def has_older(filters: Filters, lines: list[Line]) -> bool:
     return not filters.words and filters.box in RECENT and len(lines) == PAGE
 
 
-def read_moment(text: str | None) -> datetime | None:
-    """A moment with its zone as the list's own links name it; None for anything else."""
+def write_last(line: Line) -> str:
+    """After which line the older ones begin, for an address."""
+    return f"{line.updated_at.isoformat()},{line.conversation_id}"
+
+
+def read_last(text: str) -> Last | None:
+    """What write_last made, or a moment with its zone alone; None for anything else."""
+    moment, _, last = text.partition(",")
     try:
-        moment = datetime.fromisoformat(text or "")
+        found = datetime.fromisoformat(moment), UUID(last) if last else BEFORE_ALL
     except ValueError:
         return None
-    return moment if moment.tzinfo else None
+    return found if found[0].tzinfo else None
 
 
 def list_choices(reading: Reading, filters: Filters) -> dict[str, list[str]]:

@@ -5,16 +5,16 @@ from starlette.responses import Response
 from app.access import SECRET, hash_secret, public, refuse_cross_site
 from app.bodies import read_fields
 from app.forms import InvalidInput, check
-from app.problems import FieldError, Problem
+from app.problems import FieldError, Link, Problem
 from app.rendering import render_page
-from app.routes.login import START_PAGE
-from app.sign_in import slow_down
+from app.sign_in import forgive, slow_down
 from app.state import DeskRequest
 from app.team_forms import NewName, check_new_password
+from app.way_back import START_PAGE
 from db.people import Invitation, accept_invitation, find_invitation
 from db.pool import acquire
 
-GONE = "This invitation is not valid any more. Ask an admin of your team for a new one."
+GONE = "This invitation was used already, or has ended. Log in, or ask for a new one."
 HEADERS = {"Referrer-Policy": "no-referrer", "X-Robots-Tag": "noindex, nofollow"}  # its address is its key
 
 
@@ -34,12 +34,14 @@ async def accept(request: DeskRequest) -> Response:
         name = check(NewName, fields.values).name
         password = check_new_password(fields.values, email=invitation.email, company=settings.company_name)
     except InvalidInput as error:
+        await forgive(request)  # the link is right
         return show_form(request, invitation, fields.values, error.errors)
     kept = await request.state["passwords"].hash(password)
     async with acquire(request.state["pool"]) as conn:
         who = await accept_invitation(conn, hash_token(request), name=name, password_hash=kept)
     if who is None:  # somebody used it between the two looks
-        raise Problem(404, GONE)
+        raise gone()
+    await forgive(request)
     context = {"target": START_PAGE, "message": "", "email": who.name, "notice": "You can log in now."}
     return render_page(request, "login.html", context, headers=HEADERS)
 
@@ -47,12 +49,17 @@ async def accept(request: DeskRequest) -> Response:
 async def load_invitation(request: DeskRequest) -> Invitation:
     """Raises the 404 Problem for a link that does not work, whatever the reason."""
     if not SECRET.fullmatch(request.path_params["token"]):
-        raise Problem(404, GONE)
+        raise gone()
     async with acquire(request.state["pool"]) as conn:
         invitation = await find_invitation(conn, hash_token(request))
     if invitation is None:
-        raise Problem(404, GONE)
+        raise gone()
     return invitation
+
+
+def gone() -> Problem:
+    """The same for a link that was used, withdrawn or never made: it tells nobody which."""
+    return Problem(404, GONE, heading="This invitation cannot be used", link=Link("/login", "Log in"))
 
 
 def hash_token(request: DeskRequest) -> bytes:

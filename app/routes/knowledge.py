@@ -30,7 +30,7 @@ from db.articles import ArticleError, WrittenArticle, cut_article
 from db.audit import note_view
 from db.gaps import list_unanswered
 from db.knowledge import find_live
-from db.knowledge_desk import list_shelf, load_text, try_out
+from db.knowledge_desk import COUNTED, list_shelf, load_text, try_out
 from db.misled import count_told
 from db.pool import Connection, acquire
 from db.proposals import Proposal, decide_proposal, list_proposals, load_proposal
@@ -65,8 +65,9 @@ async def show_list(request: DeskRequest) -> Response:
         found = {"gaps": [{"wordings": gap.wordings, "conversations": gap.conversations} for gap in gaps]}
         return JsonResponse({"articles": lines, "proposals": proposals} | found)
     context = {
-        "tabs": TABS, "tab": tab, "words": words, "lines": lines, "gaps": gaps, "proposals": proposals,
-        "next": lines[-1].slug if len(lines) == PAGE else None, "may_publish": load_actor(request).may("manager"),
+        "tabs": TABS, "tab": tab, "words": words, "lines": lines, "counted": COUNTED, "gaps": gaps,
+        "proposals": proposals, "next": lines[-1].slug if len(lines) == PAGE else None,
+        "may_publish": load_actor(request).may("manager"),
     }  # fmt: skip
     return render_page(request, "knowledge.html", context)
 

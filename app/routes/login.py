@@ -7,16 +7,17 @@ from starlette.responses import RedirectResponse, Response
 from app.access import find_visitor, is_token, make_quota_key, public, read_session, refuse_cross_site, take_cookie
 from app.bodies import read_fields
 from app.rendering import render_page
-from app.sign_in import find_pending, is_password, open_session, sign_pending, slow_down, use_code
+from app.sign_in import find_pending, forgive, is_password, open_session, sign_pending, slow_down, use_code
 from app.state import DeskRequest
+from app.way_back import START_PAGE
 from db.audit import Stranger, note_audit
 from db.people import find_credentials
 from db.pool import acquire
 from db.sessions import TOKEN_HOLDER, TOKEN_NAME, end_session
 
-START_PAGE = "/inbox"
 WRONG = "The e-mail or the password is not right."
 WRONG_CODE = "This code is not right, or was used before."
+UNSET = "There is no staff token here. Set ADMIN_TOKEN to have one, or log in with e-mail and password."
 TOO_LATE = "That took too long. Please log in again."
 
 
@@ -42,9 +43,10 @@ async def log_in(request: DeskRequest) -> Response:
 async def take_token(request: DeskRequest, token: str, target: str) -> Response:
     wanted = request.state["settings"].admin_token
     if is_token(token, wanted):
+        await forgive(request)
         return await open_session(request, TOKEN_HOLDER, target)
     await note_failure(request, TOKEN_NAME, "token")
-    message = "This is not the staff token." if wanted else "Set ADMIN_TOKEN to open the staff pages."
+    message = "This is not the staff token." if wanted else UNSET
     return show_form(request, target, message=message)
 
 
@@ -58,6 +60,7 @@ async def take_password(request: DeskRequest, email: str, password: str, target:
         known = (email, f"person:{credentials.id}") if credentials else (hashed, f"email:{hashed}")
         await note_failure(request, *known)
         return show_form(request, target, message=WRONG, email=email)
+    await forgive(request)
     if credentials.totp_secret:
         return show_code(request, sign_pending(request.state["settings"], credentials), target)
     return await open_session(request, credentials.actor, target)
@@ -68,6 +71,7 @@ async def take_code(request: DeskRequest, pending: str, code: str, target: str) 
     if credentials is None:
         return show_form(request, target, message=TOO_LATE)
     if await use_code(request, credentials, code):
+        await forgive(request)
         return await open_session(request, credentials.actor, target)
     await note_failure(request, credentials.email, f"person:{credentials.id}", {"step": "code"})
     return show_code(request, pending, target, message=WRONG_CODE)

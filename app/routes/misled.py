@@ -20,9 +20,16 @@ from db.pool import acquire
 
 MOST = 200  # answers on one page; those that were corrected make no room
 
+NOTHING = "Nothing is ticked. Tick the answers that told somebody something wrong."
+
 
 async def show_misled(request: DeskRequest) -> Response:
     """GET /knowledge/{slug}/misled: answers sent that cite a passage whose text has changed, newest first."""
+    return await show(request)
+
+
+async def show(request: DeskRequest, *, mistake: str = "") -> Response:
+    """The page, or the same for a program. mistake: why nothing was drafted."""
     slug = read_slug(request)
     async with acquire(request.state["pool"]) as conn:
         article = await load_text(conn, slug)
@@ -35,9 +42,9 @@ async def show_misled(request: DeskRequest) -> Response:
         "article": article, "told": told, "is_full": len(told) == MOST,
         "may_correct": load_actor(request).may("manager"),
         "drafted": int(made) if made.isdecimal() and len(made) < 5 else None,
-        "left": int(left) if left.isdecimal() and len(left) < 5 else 0,
+        "left": int(left) if left.isdecimal() and len(left) < 5 else 0, "mistake": mistake,
     }  # fmt: skip
-    return render_page(request, "misled.html", context)
+    return render_page(request, "misled.html", context, status=422 if mistake else 200)
 
 
 async def correct(request: DeskRequest) -> Response:
@@ -46,6 +53,10 @@ async def correct(request: DeskRequest) -> Response:
     Nothing is sent by it. JSON takes a list of ids as `reply`.
     """
     slug, wanted = read_slug(request), await read_replies(request)
+    if not wanted:
+        if prefers_html(request):
+            return await show(request, mistake=NOTHING)
+        raise Problem(422, NOTHING)
     outcomes: Counter[str] = Counter()
     async with acquire(request.state["pool"]) as conn, conn.transaction():
         article = await load_text(conn, slug)
@@ -85,7 +96,7 @@ def write_corrections(chosen: list[Told], article: Text) -> list[NewCorrection]:
                 article_id=told[0].article_id,
                 body=write_body(told),
                 citations=cite(told, article.slug, article.title, article.version),
-                note=write_note(told, article.slug, article.version, is_live=article.state == "live"),
+                note=write_note(told, article),
             )
         )
     return made

@@ -10,11 +10,10 @@ from starlette.responses import RedirectResponse, Response
 
 from app.access import load_actor, staff
 from app.bodies import read_fields, read_id
-from app.forms import InvalidInput, check
+from app.forms import InvalidInput, SentForm, check
 from app.problems import FieldError, Problem
 from app.rendering import JsonResponse, prefers_html, render_page
 from app.state import DeskRequest
-from app.team_forms import TeamForm
 from channels.base import Unfetchable
 from channels.outgoing import read_target
 from db import webhooks
@@ -38,7 +37,7 @@ def read_events(value: object) -> list[str]:
     return [one for one in HAPPENINGS if one in given]
 
 
-class NewWebhook(TeamForm):
+class NewWebhook(SentForm):
     """A webhook to be."""
 
     url: str
@@ -57,7 +56,7 @@ async def add(request: DeskRequest) -> Response:
         form = check(NewWebhook, gather_events(fields.values))
         url = check_url(request, form.url.strip())
     except InvalidInput as error:
-        return await refuse(request, error.errors)
+        return await refuse(request, gather_events(fields.values), error.errors)
     secret = SECRET_PREFIX + secrets.token_urlsafe(32)
     async with acquire(request.state["pool"]) as conn:
         added = await webhooks.add_webhook(conn, load_actor(request), url=url, secret=secret, events=form.events)
@@ -114,25 +113,39 @@ def check_url(request: DeskRequest, url: str) -> str:
     try:
         read_target(url, request.state["settings"].webhook_test_origin)
     except Unfetchable:
-        message = "Please give an address that begins with https:// and names no other port, user or fragment."
+        message = (
+            "Please give an address on the open Internet that begins with https:// and names no other port, user or "
+            "fragment."
+        )
         raise InvalidInput([FieldError("url", message)]) from None
     return url
 
 
-async def refuse(request: DeskRequest, errors: list[FieldError]) -> Response:
-    """The page again with what is wrong. Raises the 422 Problem for programs."""
+async def refuse(request: DeskRequest, values: Mapping[str, Any], errors: list[FieldError]) -> Response:
+    """The page again with what was typed and what is wrong with it. Raises the 422 Problem for programs."""
     if not prefers_html(request):
         raise Problem(422, errors=errors)
-    return await show(request, status=422, mistakes=[error.message for error in errors])
+    typed = {"url": str(values.get("url", "")), "events": values["events"]}
+    return await show(
+        request, status=422, mistakes=[error.message for error in errors], typed=typed,
+        is_wrong_url=any(error.field == "url" for error in errors),
+    )  # fmt: skip
 
 
 async def show(request: DeskRequest, *, status: int = 200, **said: Any) -> Response:
-    """All of them. said: mistakes, or what is shown once: added."""
+    """All of them. said: mistakes with what was typed, or what is shown once: added."""
     async with acquire(request.state["pool"]) as conn:
         listed = await webhooks.list_webhooks(conn)
     if not prefers_html(request):
         return JsonResponse({"webhooks": listed}, status)
-    context = {"mistakes": [], "added": None, "webhooks": listed, "words": WORDS} | said
+    context = {
+        "mistakes": [],
+        "added": None,
+        "webhooks": listed,
+        "words": WORDS,
+        "typed": {"url": "", "events": HAPPENINGS[:1]},
+        "is_wrong_url": False,
+    } | said
     return render_page(request, "webhooks.html", context, status=status)
 
 

@@ -70,7 +70,7 @@ async def show_form(request: DeskRequest, values: dict[str, object], mistakes: S
             source = await load_source(conn, parse_id(str(values["message"])))
             await note_view(conn, load_actor(request), f"conversation:{source.conversation_id}")
             values = values if "body" in values else await draw_up(conn, source)
-        slugs = [line.slug for line in await list_shelf(conn, "live", "", after="", limit=MOST_ARTICLES)]
+        slugs = [line.slug for line in await list_shelf(conn, "live", "", after="", limit=MOST_ARTICLES, newest=0)]
     fields = fill_fields(values)
     text = "\n".join(fields[name] for name in ("title", "questions", "body"))
     hints = find_personal(text, source.names, source.addresses) if source else find_personal(text)

@@ -6,7 +6,8 @@ from typing import Any
 
 from starlette.responses import RedirectResponse, Response
 
-from app.access import KEY_PREFIX, hash_secret, load_actor, staff
+from app.access import hash_secret, load_actor, staff
+from app.asking import KEY_PREFIX
 from app.bodies import read_fields, read_id
 from app.forms import InvalidInput, check
 from app.problems import FieldError, Problem

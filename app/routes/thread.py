@@ -20,6 +20,7 @@ from app.forms import (
     Note,
     PersonAnswer,
     Rejection,
+    Seen,
     Snooze,
     Sorting,
     Undo,
@@ -27,15 +28,15 @@ from app.forms import (
 )
 from app.intake import check_fields, invalid
 from app.live import stream_changes
-from app.problems import Problem
+from app.problems import FieldError, Problem
 from app.rendering import JsonResponse, prefers_html
 from app.state import DeskRequest
 from app.thread_page import Typed, load_view, show_page
 from channels.splitting import split_for
-from db import drafts, examples, handover
+from db import asked_drafts, drafts, examples, handover
 from db.people import Actor
 from db.pool import Connection, acquire
-from db.threads import find_thread_stamp, load_thread, note_presence
+from db.threads import Thread, find_thread_stamp, load_thread, note_presence
 
 ANSWERS = UUID("5b3f6c1e-3a53-4f0e-9d55-6a1f0c6f7d11")
 """Namespace of the keys under which the team's answers are sent once."""
@@ -46,12 +47,15 @@ MOST_COMPARED = 200
 is beyond them only the words themselves count."""
 REFUSALS = {
     "suppressed": "They asked us to stop: nothing can be sent to them here until they write START. Nothing was stored.",
-    "conflict": "Something was said here that you had not seen. Your text is still here: look, then send it.",
+    "conflict": "Something was said here in the meantime. Your text is still here: look, then send it.",
     "decided": "Somebody has decided about this draft, or something was said since. Your text is still here.",
+    "outdated": "An article it stands on has changed since it was written. Put it right before you send it, or do not "
+    "send it. Nothing was sent.",
     "waiting": "The customer's last message has no answer yet. Answer it first.",
     "late": "It is too late to take it back: it is on its way, or with them already.",
     "unknown": "There is nobody of that address on the team.",
     "idle": "Nobody waits here, so there is nothing to put aside.",
+    "unread": "No message of the customer has been taken up yet: there is nothing to answer.",
     "silent": "No message of the customer has been taken up yet: there is nothing to correct.",
 }
 """What a refused action is told, by its outcome."""
@@ -63,13 +67,16 @@ Act = Callable[[Connection, str, Actor], Awaitable[str]]
 async def answer(request: DeskRequest) -> Response:
     """POST /conversations/{id}/answer: `message`; with `seen` 409 when more was said than that many messages.
 
-    Of a page's form it may be taken back for ten seconds; a program's goes at once.
+    With `draft`, the one it was made from, `seen` is needed: a draft answers what was said when it was written. Of a
+    page's form it may be taken back for ten seconds; a program's goes at once.
     """
     fields = await read_any_fields(request)
     try:
         form, key = check_fields(PersonAnswer, request, fields)
     except Problem as problem:
         return await refuse(request, fields, problem)
+    if form.draft and form.seen is None:
+        raise Problem(422, errors=[FieldError("seen", "Say how many messages you had before you.")])
     async with acquire(request.state["pool"]) as conn:
         channel = (await load_thread(conn, read_id(request))).channel
         draft = await drafts.find_draft(conn, read_id(request), form.draft) if form.draft else None
@@ -121,6 +128,16 @@ def count_same(words: list[str], others: list[str]) -> int:
     return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(words, others, strict=False)))
 
 
+async def ask(request: DeskRequest) -> Response:
+    """POST /conversations/{id}/ask: the agent writes a draft, which the page shows once it is there."""
+    fields = await read_any_fields(request)
+    async with acquire(request.state["pool"]) as conn:
+        thread = await load_thread(conn, read_id(request))
+        outcome = await asked_drafts.ask_for_draft(conn, thread.id, load_actor(request))
+    request.state["waker"].poke()
+    return await tell(request, fields, thread, outcome)
+
+
 async def reject(request: DeskRequest) -> Response:
     """POST /conversations/{id}/reject: `draft` is not sent; whoever refused the agent's answer answers instead."""
     fields = await read_any_fields(request)
@@ -149,8 +166,13 @@ async def give(request: DeskRequest) -> Response:
 
 
 async def resolve(request: DeskRequest) -> Response:
-    """POST /conversations/{id}/resolve: nothing more is owed here; what they write next is the agent's."""
-    return await act(request, await read_any_fields(request), handover.settle_elsewhere)
+    """POST /conversations/{id}/resolve: nothing more is owed here; what they write next is the agent's.
+
+    With `seen` 409 when more was said than that many messages.
+    """
+    fields = await read_any_fields(request)
+    seen = read_form(Seen, fields).seen
+    return await act(request, fields, lambda conn, ref, who: handover.settle_elsewhere(conn, ref, who, seen=seen))
 
 
 async def assign(request: DeskRequest) -> Response:
@@ -161,11 +183,11 @@ async def assign(request: DeskRequest) -> Response:
 
 
 async def snooze(request: DeskRequest) -> Response:
-    """POST /conversations/{id}/snooze: out of the list for `hours`, 0 for back into it."""
+    """POST /conversations/{id}/snooze: out of the list for `hours`, 0 for back into it; `seen` as for resolve."""
     fields = await read_any_fields(request)
-    hours = read_form(Snooze, fields).hours
-    until = datetime.now(UTC) + timedelta(hours=hours) if hours else None
-    return await act(request, fields, lambda conn, ref, who: handover.snooze(conn, ref, until, who))
+    form = read_form(Snooze, fields)
+    until = datetime.now(UTC) + timedelta(hours=form.hours) if form.hours else None
+    return await act(request, fields, lambda conn, ref, who: handover.snooze(conn, ref, until, who, seen=form.seen))
 
 
 async def sort(request: DeskRequest) -> Response:
@@ -197,7 +219,7 @@ async def correct(request: DeskRequest) -> Response:
     form = read_form(Correction, fields)
     reasons = () if form.reason == "none" else (form.reason,)
     said = examples.Correction(form.category, form.sentiment, reasons)
-    return await act(request, fields, lambda conn, ref, _: examples.correct_ticket(conn, ref, said))
+    return await act(request, fields, lambda conn, ref, who: examples.correct_ticket(conn, ref, said, who))
 
 
 async def stream(request: DeskRequest) -> Response:
@@ -230,6 +252,11 @@ async def act(request: DeskRequest, fields: Fields, do: Act) -> Response:
         prefix = request.state["settings"].ticket_prefix
         reference = await handover.find_reference(conn, conversation_id, prefix=prefix)
         outcome = await do(conn, reference or "", who)
+    return await tell(request, fields, thread, outcome)
+
+
+async def tell(request: DeskRequest, fields: Fields, thread: Thread, outcome: str) -> Response:
+    """The page again, or {conversation, outcome}; what was refused is told."""
     if outcome == "missing":
         raise Problem(404)
     if outcome in REFUSALS:
@@ -237,7 +264,7 @@ async def act(request: DeskRequest, fields: Fields, do: Act) -> Response:
     request.state["hub"].wake(thread.thread_key)
     if fields.is_form:
         return RedirectResponse(own_path(request), 303)
-    return JsonResponse({"conversation": conversation_id, "outcome": outcome})
+    return JsonResponse({"conversation": thread.id, "outcome": outcome})
 
 
 async def refuse(
@@ -258,6 +285,7 @@ def own_path(request: DeskRequest) -> str:
 
 ROUTES = [
     staff("/conversations/{id}/answer", answer, ("POST",)),
+    staff("/conversations/{id}/ask", ask, ("POST",)),
     staff("/conversations/{id}/reject", reject, ("POST",)),
     staff("/conversations/{id}/undo", undo, ("POST",)),
     staff("/conversations/{id}/take-over", take, ("POST",)),

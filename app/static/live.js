@@ -55,7 +55,7 @@ function showDraft(fresh, draft) {
 if (location.pathname + location.search !== live.dataset.self) history.replaceState(null, "", live.dataset.self);
 
 async function refresh() {
-  const answer = await fetch(live.dataset.self, { headers: { Accept: "text/html" } });
+  const answer = await fetch(live.dataset.self, { headers: { Accept: "text/html", "X-Refresh": "1" } });  // nobody looks
   if (answer.ok) show(parse(await answer.text()));
 }
 
@@ -66,6 +66,7 @@ new EventSource(live.dataset.events).addEventListener("change", (change) => {
 function complain(html) {
   const errors = document.getElementById("reply-errors");
   errors.innerHTML = html;
+  for (const link of errors.querySelectorAll("#problem a")) link.target = "_blank";  // what was typed stays here
   errors.firstElementChild?.focus();
 }
 
@@ -84,6 +85,7 @@ async function send() {
   }
   if (answer.ok && box.value === sent) {
     box.value = box.defaultValue = "";
+    reply.dispatchEvent(new Event("sent"));
     showDraft(fresh, fresh.getElementById("live")?.dataset.draft);
   }
   const told = fresh.getElementById("reply-errors")?.innerHTML ?? fresh.getElementById("problem")?.outerHTML;

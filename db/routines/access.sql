@@ -11,16 +11,18 @@ create or replace function note_seen(in_conversation uuid) returns void language
 $$;
 comment on function note_seen(uuid) is 'Somebody of the team has looked at a conversation: the next time a person is needed there, people are told again.';
 
-create or replace function note_view(who jsonb, about text) returns void language sql as $$
+drop function if exists note_view(jsonb, text);  -- it took a page that was left open for somebody
+create or replace function note_view(who jsonb, about text, is_look boolean default true) returns void language sql as $$
   -- null where nothing matches: a plan may cast before it asks the condition
   select note_seen(substring(note_view.about from '^conversation:([0-9a-f-]{36})$')::uuid)
-   where who->>'kind' in ('person', 'token') and note_view.about like 'conversation:%';
+   where is_look and who->>'kind' in ('person', 'token') and note_view.about like 'conversation:%';
+  -- a page that loads itself again was opened in a session, and none lasts longer than a day: who only says so is recorded
   select note_audit(who, 'view', note_view.about)
    where not exists (select from audit a
-     where a.about = note_view.about and a.at > clock_timestamp() - interval '10 minutes' and a.action = 'view'
+     where a.about = note_view.about and a.at > clock_timestamp() - case when is_look then interval '10 minutes' else interval '1 day' end and a.action = 'view'
        and a.actor_kind = who->>'kind' and a.actor_name = who->>'name' and a.actor_id is not distinct from (who->>'id')::uuid)
 $$;
-comment on function note_view(jsonb, text) is 'Records that an actor looked at something of a customer''s, unless the same one did within ten minutes; when a person opens a conversation, that is seen.';
+comment on function note_view(jsonb, text, boolean) is 'Records that an actor looked at something of a customer''s, unless the same one did within ten minutes; when a person opens a conversation, that is seen. Not is_look: their page loaded itself again, which is not seen, and recorded only where they did not look within a day.';
 
 create or replace function name_actor(who jsonb) returns text language sql immutable as $$
   select concat_ws(':', who->>'kind', who->>'id')
@@ -29,24 +31,25 @@ comment on function name_actor(jsonb) is 'An actor as audit.about names it: pers
 
 --- Sessions and keys -----------------------------------------------------------------------------------------------
 
-create or replace function find_session(in_id bytea, in_token bytea) returns table (id uuid, name text, role text) language sql as $$
+drop function if exists find_session(bytea, bytea);  -- it took every request for use
+create or replace function find_session(in_id bytea, in_token bytea, in_use boolean default true) returns table (id uuid, name text, role text) language sql as $$
   with found as (
     select s.id_hash, s.person_id, s.last_seen_at, p.last_seen_at as person_seen_at, p.email, p.role
       from sessions s left join people p on p.id = s.person_id
      where s.id_hash = in_id and s.ended_at is null and s.expires_at > now() and s.last_seen_at > now() - interval '8 hours'
        and case when s.person_id is null then s.token_hash = in_token else p.is_active end
   ), used as (
-    update sessions s set last_seen_at = now() from found f where s.id_hash = f.id_hash and f.last_seen_at < now() - interval '1 minute'
+    update sessions s set last_seen_at = now() from found f where in_use and s.id_hash = f.id_hash and f.last_seen_at < now() - interval '1 minute'
   ), seen as (
     -- whoever changes a person has them and waits for their sessions: not waiting for people here, nobody waits in a ring
     update people set last_seen_at = now() where id = (
       select p.id from people p, found f
-       where p.id = f.person_id and coalesce(f.person_seen_at, '-infinity') < now() - interval '1 minute'
+       where in_use and p.id = f.person_id and coalesce(f.person_seen_at, '-infinity') < now() - interval '1 minute'
          for no key update of p skip locked)
   )
   select f.person_id, coalesce(f.email, 'ADMIN_TOKEN'), coalesce(f.role, 'admin') from found f
 $$;
-comment on function find_session(bytea, bytea) is 'Whose session this is, no row when it is over; in_token: the keyed hash of the ADMIN_TOKEN in force. Notes once a minute that it is used.';
+comment on function find_session(bytea, bytea, boolean) is 'Whose session this is, no row when it is over; in_token: the keyed hash of the ADMIN_TOKEN in force. Notes once a minute that it is used, if somebody uses it (in_use).';
 
 create or replace function find_key(in_key bytea) returns table (id uuid, name text, scopes text[]) language sql as $$
   with found as (
@@ -140,6 +143,8 @@ comment on function withdraw_invitation(jsonb, text) is 'An invitation that nobo
 create or replace function accept_invitation(in_token bytea, in_name text, in_password text) returns people language plpgsql as $$
 declare invitation invitations; person people;
 begin
+  -- people before their invitations, as deactivate_person: in another order each could wait for the other
+  perform from people where email = (select email from invitations where token_hash = in_token) for no key update;
   update invitations set used_at = now() where token_hash = in_token and used_at is null and expires_at > now() returning * into invitation;
   if not found then return null; end if;
   insert into people as p (email, name, role, password_hash) values (invitation.email, in_name, invitation.role, in_password)
@@ -177,8 +182,13 @@ end $$;
 comment on function change_role(jsonb, uuid, text) is 'What somebody may from now on; they have to log in again. accepted, repeated (it is their role), last_admin (refused) or missing.';
 
 create or replace function deactivate_person(who jsonb, in_person uuid) returns text language plpgsql as $$
-declare is_last boolean := is_last_admin(in_person); person people;
+declare is_last boolean; person people; freed int; named int;
 begin
+  -- conversations before tickets before people, as everybody who takes several
+  perform from conversations where id in (
+    select t.conversation_id from tickets t join people p on p.email = t.assignee where p.id = in_person and t.status <> 'resolved') order by id for update;
+  perform from tickets t where t.status <> 'resolved' and t.assignee = (select email from people where id = in_person) order by t.id for update;
+  is_last := is_last_admin(in_person);
   select * into person from people where id = in_person for no key update;
   if not found then return 'missing'; end if;
   if not person.is_active then return 'repeated'; end if;
@@ -186,10 +196,15 @@ begin
   update people set is_active = false where id = in_person;
   delete from invitations where email = person.email and used_at is null;
   perform drop_sessions(in_person, null);
-  perform note_audit(who, 'deactivated', 'person:' || in_person);
+  update tickets set assignee = null, team = coalesce(team, (route_of(category)).team, 'support'), updated_at = clock_timestamp() where assignee = person.email and status <> 'resolved';
+  get diagnostics freed = row_count;
+  update escalation_routes set assignee = nullif(assignee, person.email), notify = array_remove(notify, person.email)
+   where assignee = person.email or person.email = any(notify);
+  get diagnostics named = row_count;
+  perform note_audit(who, 'deactivated', 'person:' || in_person, jsonb_build_object('tickets', freed, 'routes', named));
   return 'accepted';
 end $$;
-comment on function deactivate_person(jsonb, uuid) is 'Somebody may no longer log in, and is logged out; a new invitation lets them back. accepted, repeated, last_admin (refused) or missing.';
+comment on function deactivate_person(jsonb, uuid) is 'Somebody may no longer log in, and is logged out; what they had and is not resolved is nobody''s, and no escalation route names them. A new invitation lets them back, without it. accepted, repeated, last_admin (refused) or missing.';
 
 create or replace function change_password(who jsonb, in_password text, in_keep bytea) returns void language plpgsql as $$
 begin

@@ -26,6 +26,11 @@ begin
     when m.author = 'agent' and m.sent_by is null and talk.silenced_at > m.sent_at then case absence when 'certain' then 'cancel' else 'park' end
     when absence = 'likely' and m.possible_duplicate then 'park'
     else 'send' end;
+  -- whoever inherits the lane of a dead worker gets it before its time
+  if act = 'send' and m.delivery = 'pending' and m.held_until > clock_timestamp() then
+    perform release_lane(in_lane, in_token, m.held_until - clock_timestamp(), null);
+    return null;
+  end if;
   if act = 'send' and m.channel = 'web' then  -- the ticket page reads the row: there is nobody to send it to
     perform mark_sent(m.id, m.id::text, null);
     perform pg_notify('deskhand_reply', talk.thread_key);
@@ -66,7 +71,7 @@ begin
                    -- a template is looked for by what it contains, and so may be any of them
                    where o.conversation_id = talk.id and o.id <> m.id and o.vendor_id is not null and (o.body = m.body or m.is_late))));
 end $$;
-comment on function begin_delivery(text, bigint, uuid, interval, text) is 'What is to be done about a message that waits to be sent. act send: it is marked as being sent, the lease is fresh, and it may be sent now; look_up: an earlier try has no outcome, ask the vendor and come back with absence certain or likely when it has nothing; park: nobody can tell, a person must; done: nothing. Null when the lease was lost.';
+comment on function begin_delivery(text, bigint, uuid, interval, text) is 'What is to be done about a message that waits to be sent. act send: it is marked as being sent, the lease is fresh, and it may be sent now; look_up: an earlier try has no outcome, ask the vendor and come back with absence certain or likely when it has nothing; park: nobody can tell, a person must; done: nothing. Null when the lease was lost, or given up because the message may still be taken back: the lane is due when it may not.';
 
 create or replace function call_for_unsent(in_conversation uuid) returns void language plpgsql as $$
 begin

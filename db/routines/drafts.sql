@@ -8,36 +8,48 @@ comment on function mode_of(text, text) is 'Whether the agent answers alone (aut
 
 create or replace function supersede_drafts(in_conversation uuid, but_not uuid default null) returns void language sql as $$
   update drafts set state = 'superseded', decided_at = clock_timestamp()
-   where conversation_id = in_conversation and state = 'pending' and source <> 'correction' and id is distinct from but_not
+   where conversation_id = in_conversation and state = 'pending' and source <> 'correction' and id is distinct from but_not;
+  update draft_requests set state = 'dropped', ended_at = clock_timestamp() where conversation_id = in_conversation and state = 'open'
 $$;
-comment on function supersede_drafts(uuid, uuid) is 'Something was said since they were written: nobody need decide about these any more.';
+comment on function supersede_drafts(uuid, uuid) is 'Something was said since they were written, or asked for: nobody need decide about these any more.';
 
-create or replace function keep_draft_reply(talk conversations, turn uuid, about text, r jsonb) returns text language plpgsql as $$
+create or replace function due_before(ticket tickets, talk conversations) returns timestamptz language sql stable as $$
+  select ticket.person_due_at where ticket.person_due_at >= talk.waiting_since and exists (
+    select from turns t where t.conversation_id = talk.id and t.outcome = 'drafted' and t.finished_at >= talk.waiting_since)
+$$;
+comment on function due_before(tickets, conversations) is 'When a person''s word is due because of an earlier draft of the wait that goes on; null where there was none: what was answered is due anew.';
+
+create or replace function category_after(talk conversations, t jsonb) returns text language sql stable as $$
+  select coalesce(
+    (select e->>'category' from jsonb_array_elements(t->'effects') with ordinality x (e, place) where e->>'kind' = 'create_ticket' order by place desc limit 1),
+    (select coalesce(case when k.status in ('open', 'answered') and k.sorted_by is null
+                           and not exists (select from examples e join messages m on m.id = e.message_id where m.conversation_id = talk.id)
+                          then (select e->>'category' from jsonb_array_elements(t->'effects') e where e->>'kind' = 'assess' limit 1) end, k.category)
+       from tickets k where k.conversation_id = talk.id order by k.created_at desc limit 1),
+    t->'brief'->'assessment'->>'category', 'general')
+$$;
+comment on function category_after(conversations, jsonb) is 'What a conversation is about once the effects of a turn (as commit_turn takes it) hold.';
+
+drop function if exists keep_draft_reply(conversations, uuid, text, jsonb);  -- it gave back how the turn ended, and called a person where the agent is off
+create or replace function keep_draft_reply(talk conversations, turn uuid, about text, r jsonb) returns void language plpgsql as $$
 declare ticket tickets; route escalation_routes; prefix text;
 begin
   prefix := (select split_part(k.reference, '-', 1) from tickets k order by k.id desc limit 1);
   ticket := find_or_open_ticket(talk, prefix);
   route := route_of(about);
-  if mode_of(talk.channel, about) = 'draft' then
-    insert into drafts (conversation_id, channel, category, source, body, citations, kind, turn_id)
-    select talk.id, talk.channel, about, 'agent', string_agg(b.body, E'\n\n' order by b.place), coalesce(r->'citations', '[]'), r->>'kind', turn
-      from jsonb_array_elements_text(r->'bodies') with ordinality b (body, place);
-    update tickets set team = coalesce(team, route.team, 'support'), assignee = coalesce(assignee, route.assignee), updated_at = clock_timestamp(),
-           status = case when status = 'resolved' then 'open' else status end, resolved_at = null,
-           person_due_at = add_open_time(clock_timestamp(), coalesce(route.respond_within, interval '4 hours'), route.calendar),
-           category = about where id = ticket.id;
-    return 'drafted';
-  else
-    perform call_person(talk.id, 'agent_off', 'The assistant is switched off for this. It would have said: ' || (
-      select string_agg(b, E'\n\n') from jsonb_array_elements_text(r->'bodies') b), prefix);
-    return 'escalated';
-  end if;
+  insert into drafts (conversation_id, channel, category, source, body, citations, kind, turn_id)
+  select talk.id, talk.channel, about, 'agent', string_agg(b.body, E'\n\n' order by b.place), coalesce(r->'citations', '[]'), r->>'kind', turn
+    from jsonb_array_elements_text(r->'bodies') with ordinality b (body, place);
+  update tickets set team = coalesce(team, route.team, 'support'), assignee = coalesce(assignee, route.assignee), updated_at = clock_timestamp(),
+         status = case when status = 'resolved' then 'open' else status end, resolved_at = null,
+         person_due_at = coalesce(due_before(tickets, talk), add_open_time(clock_timestamp(), coalesce(route.respond_within, interval '4 hours'), route.calendar)),
+         category = about where id = ticket.id;
 end $$;
-comment on function keep_draft_reply(conversations, uuid, text, jsonb) is 'A reply that the agent may not send alone: it waits for approval (draft), or a person is called to answer (off). How the turn ended: drafted or escalated. The caller holds the conversation.';
+comment on function keep_draft_reply(conversations, uuid, text, jsonb) is 'A reply that the agent may not send alone waits for approval, and its customer for a person. The caller holds the conversation.';
 
 create or replace function approve_draft(in_conversation uuid, in_draft uuid, bodies text[], how_far real, idempotency uuid, who jsonb, seen int default null, hold interval default '0')
 returns text language plpgsql as $$
-declare d drafts; talk conversations; ticket tickets;
+declare d drafts; talk conversations; ticket tickets; outcome text;
 begin
   select * into d from drafts where id = in_draft and conversation_id = in_conversation;
   select * into talk from conversations where id = d.conversation_id for update;
@@ -47,10 +59,16 @@ begin
   if d.state <> 'pending' then return 'decided'; end if;
   if is_suppressed(talk) then return 'suppressed'; end if;
   if seen <> count_said(talk) then return 'conflict'; end if;
+  if how_far = 0 and is_outdated(d.citations) then return 'outdated'; end if;  -- computed here, so no way of changing an article misses it
   perform note_audit(who, case when how_far = 0 then 'approved a draft' else 'edited a draft' end, 'conversation:' || talk.id,
                      jsonb_build_object('draft', d.id, 'reply', idempotency, 'distance', how_far));
   update drafts set state = case when how_far = 0 then 'approved' else 'edited' end, decided_by = who->>'name', decided_at = clock_timestamp(),
          sent_reply = idempotency, distance = how_far where id = d.id;
+  if d.source = 'asked' then  -- whoever had it written answers with it
+    outcome := add_person_message(ticket_of(talk.id, null), bodies, idempotency, who, seen, hold);
+    update messages set citations = d.citations where conversation_id = talk.id and reply_id = idempotency;
+    return outcome;
+  end if;
   if d.source = 'agent' then perform supersede_drafts(talk.id, d.id); end if;
   -- a turn in the making knows nothing of this: it begins anew
   update conversations set status = case when d.source = 'agent' then 'waiting' else status end, epoch = epoch + 1, updated_at = clock_timestamp(),
@@ -61,7 +79,7 @@ begin
    where conversation_id = talk.id and status <> 'resolved' and d.source = 'agent';
   return 'accepted';
 end $$;
-comment on function approve_draft(uuid, uuid, text[], real, uuid, jsonb, int, interval) is 'Sends a draft, as it was or in other words (how_far: 0 nothing changed, 1 everything). Otherwise as add_person_message; decided: somebody was faster, or something was said since.';
+comment on function approve_draft(uuid, uuid, text[], real, uuid, jsonb, int, interval) is 'Sends a draft, as it was or in other words (how_far: 0 nothing changed, 1 everything): as the agent''s, or, where somebody asked for it, as their own answer. Otherwise as add_person_message; decided: somebody was faster, or something was said since; outdated: it stands on a passage that has changed, and nobody has changed a word of it.';
 
 create or replace function reject_draft(in_conversation uuid, in_draft uuid, who jsonb) returns text language plpgsql as $$
 declare d drafts; talk conversations;

@@ -7,7 +7,8 @@ create or replace function said_with(said messages) returns text language sql st
 $$;
 comment on function said_with(messages) is 'All that a customer wrote in the burst of a message, as it was judged.';
 
-create or replace function correct_ticket(in_reference text, in_category text, in_sentiment text, in_reasons text[]) returns text language plpgsql as $$
+drop function if exists correct_ticket(text, text, text, text[]);  -- it did not know who
+create or replace function correct_ticket(in_reference text, in_category text, in_sentiment text, in_reasons text[], who jsonb) returns text language plpgsql as $$
 declare ticket tickets; said messages; talk conversations;
 begin
   select * into ticket from tickets where reference = in_reference;
@@ -25,6 +26,10 @@ begin
         message_id = excluded.message_id, changed_at = clock_timestamp();
   update tickets set category = in_category, updated_at = clock_timestamp()
    where id = ticket.id and category is distinct from in_category;
+  perform note_audit(who, 'taught', 'conversation:' || talk.id, jsonb_build_object(
+    'message', said.id, 'category', in_category, 'sentiment', in_sentiment, 'reasons', to_jsonb(in_reasons)));
   return 'accepted';
 end $$;
-comment on function correct_ticket(text, text, text, text[]) is 'Somebody of the team says what the last message of a ticket should have been taken for: a new example, and the ticket''s queue. accepted, missing, or silent (no message is taken up yet).';
+comment on function correct_ticket(text, text, text, text[], jsonb) is 'Somebody of the team says what the last message of a ticket should have been taken for: a new example, and the ticket''s queue. accepted, missing, or silent (no message is taken up yet).';
+
+comment on column examples.id is 'Counts up.';

@@ -22,8 +22,8 @@ begin
     return jsonb_build_object('outcome', 'limited', 'retry_after_seconds', ceil(extract(epoch from wait)));
   end if;
   select * into due from due_times(f->>'category', f->>'plan', now());
-  insert into conversations (channel, thread_key, subject, plan, waiting_since, is_test)
-  values ('web', new_reference(f->>'prefix'), f->>'subject', f->>'plan', now(), coalesce((f->>'is_test')::boolean, false))
+  insert into conversations (channel, thread_key, subject, plan, waiting_since, is_test, claimed_email)
+  values ('web', new_reference(f->>'prefix'), f->>'subject', f->>'plan', now(), coalesce((f->>'is_test')::boolean, false), f->>'email')
   returning id into talk;
   insert into tickets (reference, conversation_id, subject, category, plan, first_response_due_at, resolution_due_at, submission_key, submission_hash)
   select c.thread_key, talk, f->>'subject', coalesce(f->>'category', 'general'), f->>'plan', due.first_response_due_at, due.resolution_due_at,

@@ -86,6 +86,17 @@ create or replace function list_told(in_slug text) returns table (
 $$;
 comment on function list_told(text) is 'Answers sent that cite a passage of an article whose text it has no longer, each with the passage that took its place, null where none did.';
 
+create or replace function is_outdated(citations jsonb) returns boolean language sql stable as $$
+  select exists (
+    select from jsonb_array_elements(citations) c
+      join passages old on old.id = case when c->>'passage' ~ '^[0-9]{1,18}$' then (c->>'passage')::bigint end
+      join knowledge_base was on was.id = old.article_id
+     where not exists (
+       select from knowledge_base k join passages p on p.article_id = k.id
+        where k.slug = was.slug and k.state = 'live' and not k.superseded and p.text = old.text))
+$$;
+comment on function is_outdated(jsonb) is 'Whether a passage that is cited (as messages.citations) does not stand in its article any more, or the article was taken back.';
+
 create or replace function draft_correction(who jsonb, in_replies uuid[], in_article bigint, in_body text, in_citations jsonb, in_note text)
 returns text language plpgsql as $$
 declare talk conversations; about knowledge_base; made uuid; open_replies uuid[];

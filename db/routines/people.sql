@@ -106,12 +106,14 @@ begin
 end $$;
 comment on function hand_back(text, jsonb) is 'Gives a conversation back to the agent. accepted, repeated (it has it already), waiting (the customer''s last word has no answer yet: answer it first) or missing.';
 
-create or replace function settle_elsewhere(in_reference text, who jsonb default null) returns text language plpgsql as $$
+drop function if exists settle_elsewhere(text, jsonb);  -- it did not ask what they had before them
+create or replace function settle_elsewhere(in_reference text, who jsonb default null, seen int default null) returns text language plpgsql as $$
 declare ticket tickets; talk conversations; now_at timestamptz := clock_timestamp();
 begin
   select * into ticket from tickets where reference = in_reference;
   select * into talk from conversations where id = ticket.conversation_id for update;
   if not found then return 'missing'; end if;
+  if seen <> count_said(talk) then return 'conflict'; end if;
   if talk.handler = 'agent' and talk.waiting_since is null and talk.status = 'resolved' then return 'repeated'; end if;
   perform note_audit(who, 'resolved', 'conversation:' || talk.id);
   perform supersede_drafts(talk.id);
@@ -122,7 +124,7 @@ begin
    where conversation_id = talk.id and status <> 'resolved';
   return 'accepted';
 end $$;
-comment on function settle_elsewhere(text, jsonb) is 'Nothing more is owed here: it is solved, somebody has reached the customer in another way, or nobody can. They wait no longer, and what they write next is the agent''s. accepted, repeated or missing.';
+comment on function settle_elsewhere(text, jsonb, int) is 'Nothing more is owed here: it is solved, somebody has reached the customer in another way, or nobody can. They wait no longer, and what they write next is the agent''s. seen: as add_person_message. accepted, repeated, conflict or missing.';
 
 create or replace function count_said(talk conversations) returns bigint language sql stable as $$
   select (select count(*) from messages where conversation_id = talk.id)
@@ -170,13 +172,16 @@ begin
   if exists (select from messages where conversation_id = talk.id and reply_id = reply and delivery <> 'pending') then return 'late'; end if;
   perform note_audit(who, 'took an answer back', 'conversation:' || talk.id, jsonb_build_object('reply', reply));
   update messages set delivery = 'cancelled', delivery_error = 'taken back' where conversation_id = talk.id and reply_id = reply;
-  update drafts d set state = 'pending', decided_by = null, decided_at = null, sent_reply = null, distance = null where sent_reply = reply
-     and not exists (select from drafts o where o.conversation_id = d.conversation_id and o.source = d.source and o.state = 'pending');
+  -- what was taken back is evidence of nothing, also where another one waits by now
+  update drafts d set (state, decided_at) = (select case when count(*) = 0 then 'pending' else 'superseded' end, case when count(*) > 0 then now_at end
+           from drafts o where o.conversation_id = d.conversation_id and o.source = d.source and o.state = 'pending'),
+         decided_by = null, sent_reply = null, distance = null where sent_reply = reply;
   -- it may have been resolved on the strength of that answer
   waits := coalesce(talk.waiting_since, case when exists (
     select from messages i where i.conversation_id = talk.id and i.direction = 'inbound' and i.kind is null and i.created_at > coalesce(
       (select max(o.sent_at) from messages o where o.conversation_id = talk.id and o.direction = 'outbound' and o.delivery <> 'cancelled'
-          and o.kind not in ('handoff', 'csat', 'correction')), '-infinity')) then unanswered_since(talk) end);
+          and o.kind not in ('handoff', 'csat', 'correction')), '-infinity')
+       and not exists (select from turns t where t.id = i.turn_id and t.outcome = 'closed')) then unanswered_since(talk) end);
   route := route_of(ticket.category);
   -- a turn in the making has read it as said: it begins anew
   update conversations set epoch = epoch + 1, updated_at = now_at, waiting_since = waits,
@@ -214,7 +219,8 @@ declare ticket tickets;
 begin
   select * into ticket from tickets where reference = in_reference for update;
   if not found then return 'missing'; end if;
-  if to_person is not null and not exists (select from people where email = to_person and is_active) then return 'unknown'; end if;
+  perform from people where email = to_person and is_active for share;  -- or they leave meanwhile, and take it with them
+  if to_person is not null and not found then return 'unknown'; end if;
   if ticket.assignee is not distinct from to_person then return 'repeated'; end if;
   perform note_audit(who, 'assigned', 'conversation:' || ticket.conversation_id, jsonb_build_object('from', ticket.assignee, 'to', to_person));
   update tickets set assignee = to_person, updated_at = clock_timestamp() where id = ticket.id;
@@ -222,17 +228,19 @@ begin
 end $$;
 comment on function assign_ticket(text, text, jsonb) is 'Gives a ticket to a person by e-mail, or to nobody. accepted, repeated, unknown (no such person) or missing.';
 
-create or replace function snooze(in_reference text, until timestamptz, who jsonb) returns text language plpgsql as $$
+drop function if exists snooze(text, timestamptz, jsonb);  -- it did not ask what they had before them
+create or replace function snooze(in_reference text, until timestamptz, who jsonb, seen int default null) returns text language plpgsql as $$
 declare talk conversations;
 begin
   select c.* into talk from conversations c join tickets t on t.conversation_id = c.id where t.reference = in_reference for update of c;
   if not found then return 'missing'; end if;
   if until is not null and talk.waiting_since is null then return 'idle'; end if;
+  if until is not null and seen <> count_said(talk) then return 'conflict'; end if;
   perform note_audit(who, case when until is null then 'woke' else 'snoozed' end, 'conversation:' || talk.id, jsonb_build_object('until', until));
   update conversations set snoozed_until = until, updated_at = clock_timestamp() where id = talk.id;
   return 'accepted';
 end $$;
-comment on function snooze(text, timestamptz, jsonb) is 'Puts a conversation aside until then, or until the customer writes again; null: back at once. accepted, idle (nobody waits there) or missing.';
+comment on function snooze(text, timestamptz, jsonb, int) is 'Puts a conversation aside until then, or until the customer writes again; null: back at once. seen: as add_person_message. accepted, idle (nobody waits there), conflict or missing.';
 
 create or replace function sort_ticket(in_reference text, in_category text, in_priority int, in_tags text[], who jsonb) returns text language plpgsql as $$
 declare ticket tickets; before text[];
@@ -263,13 +271,25 @@ create or replace function note_presence(in_conversation uuid, in_who text) retu
 $$;
 comment on function note_presence(uuid, text) is 'Somebody has a conversation open.';
 
-create or replace function keep_canned(in_name text, in_body text, who jsonb) returns void language sql as $$
-  select note_audit(who, 'wrote a canned reply', 'canned:' || in_name,
-                    jsonb_build_object('from', (select body from canned_replies where name = in_name), 'to', in_body));
-  insert into canned_replies (name, body, updated_by) values (in_name, in_body, who->>'name')
-  on conflict (name) do update set body = excluded.body, updated_by = excluded.updated_by, updated_at = now()
-$$;
-comment on function keep_canned(text, text, jsonb) is 'Writes a canned reply, in place of the one with the same name.';
+drop function if exists keep_canned(text, text, jsonb);  -- it overwrote what had the same name
+create or replace function keep_canned(in_name text, in_body text, who jsonb, in_was text) returns text language plpgsql as $$
+declare old_body text;
+begin
+  if in_was is null then
+    insert into canned_replies (name, body, updated_by) values (in_name, in_body, who->>'name') on conflict do nothing;
+    if not found then return 'taken'; end if;
+    perform note_audit(who, 'wrote a canned reply', 'canned:' || in_name, jsonb_build_object('to', in_body));
+    return 'accepted';
+  end if;
+  select body into old_body from canned_replies where name = in_was for update;
+  if not found then return 'gone'; end if;
+  update canned_replies set name = in_name, body = in_body, updated_by = who->>'name', updated_at = now() where name = in_was;
+  perform note_audit(who, 'changed a canned reply', 'canned:' || in_name,
+                     jsonb_build_object('was', in_was, 'from', old_body, 'to', in_body));
+  return 'accepted';
+exception when unique_violation then return 'taken';
+end $$;
+comment on function keep_canned(text, text, jsonb, text) is 'Writes a canned reply (in_was null), or changes the one of the name in_was. accepted, taken (another has this name) or gone (there is none of the name in_was).';
 
 create or replace function drop_canned(in_name text, who jsonb) returns boolean language plpgsql as $$
 declare was text;

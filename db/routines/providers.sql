@@ -56,13 +56,16 @@ create or replace function spend_day(at_time timestamptz) returns text language 
 $$;
 comment on function spend_day(timestamptz) is 'The row of quotas that holds what was spent on the day of this moment, in UTC; what a turn spends belongs to the day it began.';
 
-create or replace function count_spend(in_conversation uuid, usd numeric, day text) returns void language sql as $$
+create or replace function charge_budgets(in_conversation uuid, who uuid, usd numeric, day text) returns void language sql as $$
   insert into quotas as q (key, level, is_won)
-  select b.key, greatest(usd, 0), true
-    from (select customer_id from conversations where id = in_conversation) c,
-         list_budgets(day, in_conversation, c.customer_id, null, null, null) b
+  select b.key, greatest(usd, 0), true from list_budgets(day, in_conversation, who, null, null, null) b
    where usd <> 0 order by b.key
   on conflict (key) do update set level = greatest(q.level + usd, 0), updated_at = clock_timestamp()
+$$;
+comment on function charge_budgets(uuid, uuid, numeric, text) is 'Counts money against the budgets of a day (see spend_day), a conversation and a customer; a negative sum is given back. Of a turn the customer is the one it began with: what was set aside before a merge is given back to whom it was taken from.';
+
+create or replace function count_spend(in_conversation uuid, usd numeric, day text) returns void language sql as $$
+  select charge_budgets(id, customer_id, usd, day) from conversations where id = in_conversation
 $$;
 comment on function count_spend(uuid, numeric, text) is 'Counts money against the budgets of a day (see spend_day), the conversation and the customer; a negative sum is given back.';
 
@@ -73,7 +76,7 @@ begin
   -- the turn before the budgets, as its commit locks them; all budgets in the order of their keys, wherever they are locked
   perform from turns where id = in_turn for update;
   day := spend_day(coalesce((select started_at from turns where id = in_turn), now()));
-  select customer_id into who from conversations where id = in_conversation;
+  select coalesce((select customer_id from turns where id = in_turn), customer_id) into who from conversations where id = in_conversation;
   insert into quotas (key, level, is_won, ceiling)
   select b.key, 0, true, b.ceiling from list_budgets(day, in_conversation, who, day_limit, conversation_limit, customer_limit) b order by b.key
   on conflict (key) do update set ceiling = excluded.ceiling;
@@ -90,8 +93,8 @@ end $$;
 comment on function reserve_spend(uuid, uuid, numeric, numeric, numeric, numeric) is 'Sets US dollars aside in the budgets of the day, the conversation and the customer, in all or in none, for a turn if one is named: the name of a budget that has no room, null when it is done. A negative sum is given back.';
 
 create or replace function return_reserve(in_turn uuid) returns void language sql as $$
-  with held as (select conversation_id, reserved_usd, spend_day(started_at) as day from turns where id = in_turn and reserved_usd > 0 for update),
+  with held as (select conversation_id, customer_id, reserved_usd, spend_day(started_at) as day from turns where id = in_turn and reserved_usd > 0 for update),
        freed as (update turns t set reserved_usd = 0 from held where t.id = in_turn)
-  select count_spend(conversation_id, -reserved_usd, day) from held
+  select charge_budgets(conversation_id, customer_id, -reserved_usd, day) from held
 $$;
 comment on function return_reserve(uuid) is 'Gives back what a turn set aside for steps that nobody will write: its worker died, or lost its lane. What such a call may have cost is not counted.';

@@ -238,6 +238,7 @@ create or replace function keep_route(in_category text, r jsonb, who jsonb) retu
 declare was escalation_routes; told text[] := array(select jsonb_array_elements_text(r->'notify'));
 begin
   if r->>'calendar' is not null and not exists (select from calendars where name = r->>'calendar') then return 'unknown_calendar'; end if;
+  if r->>'assignee' is not null and not exists (select from people where email = r->>'assignee' and is_active) then return 'unknown_person'; end if;
   select * into was from escalation_routes where category = in_category for update;
   insert into escalation_routes (category, team, assignee, respond_within, calendar, notify)
   values (in_category, r->>'team', r->>'assignee', (r->>'respond_within')::interval, r->>'calendar', told)
@@ -246,7 +247,7 @@ begin
   perform note_audit(who, 'set a route', 'route:' || in_category, jsonb_build_object('from', to_jsonb(was), 'to', r));
   return 'accepted';
 end $$;
-comment on function keep_route(text, jsonb, jsonb) is 'Who gets what is handed over of a category, {team, assignee, respond_within, calendar, notify}, from now on. accepted or unknown_calendar.';
+comment on function keep_route(text, jsonb, jsonb) is 'Who gets what is handed over of a category, {team, assignee, respond_within, calendar, notify}, from now on. accepted, unknown_calendar, or unknown_person: nobody of that e-mail is on the team.';
 
 create or replace function drop_route(in_category text, who jsonb) returns text language plpgsql as $$
 declare was escalation_routes;

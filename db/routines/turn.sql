@@ -17,7 +17,10 @@ begin
   end if;
   if who->>'proof' <> 'claimed' then
     update customer_identifiers set proof = who->>'proof', proven_at = now()
-     where kind = who->>'kind' and value = who->>'value' and proof in ('claimed', who->>'proof');
+     where kind = who->>'kind' and value = who->>'value' and proof in ('claimed', who->>'proof') returning customer_id into known;
+  end if;
+  if who->>'proof' = 'claimed' or not found then  -- locked in any case: a merge moves it before this turn or after it
+    select customer_id into known from customer_identifiers where kind = who->>'kind' and value = who->>'value' for share;
   end if;
   return known;
 end $$;
@@ -92,7 +95,7 @@ create or replace function write_step(in_turn uuid, s jsonb) returns void langua
   settled as (
     update turns t set reserved_usd = greatest(t.reserved_usd - w.reserved_usd, 0) from written w where t.id = in_turn and w.reserved_usd is not null)
   -- an answer nobody counted may have cost all that was set aside for it
-  select count_spend(t.conversation_id, coalesce(w.cost_usd, case when w.error is null then w.reserved_usd end, 0) - coalesce(w.reserved_usd, 0), spend_day(t.started_at))
+  select charge_budgets(t.conversation_id, t.customer_id, coalesce(w.cost_usd, case when w.error is null then w.reserved_usd end, 0) - coalesce(w.reserved_usd, 0), spend_day(t.started_at))
     from written w join turns t on t.id = in_turn where w.cost_usd is not null or w.reserved_usd is not null
 $$;
 comment on function write_step(uuid, jsonb) is 'Adds a step to the journal of a turn and counts what it cost, less what was set aside for it; the caller holds the fence.';
@@ -115,7 +118,8 @@ begin
   if config.replies_per_address is not null and talk.customer_id is not null
      and win_quota('replies:' || talk.channel || ':' || talk.customer_id, config.replies_per_address, interval '1 day') is not null then return false; end if;
   if config.replies_per_domain is null then return true; end if;
-  select split_part(value, '@', 2) into domain from customer_identifiers where customer_id = talk.customer_id and kind = 'email' limit 1;
+  select split_part(value, '@', 2) into domain from customer_identifiers where customer_id = talk.customer_id and kind = 'email'
+   order by value is not distinct from address_of(talk) desc, created_at limit 1;  -- one who was merged has several
   return domain is null or win_quota('replies:' || talk.channel || ':' || domain, config.replies_per_domain, config.replies_window) is null;
 end $$;
 comment on function win_reply(conversations) is 'The loop brake: whether the agent may reply once more in this conversation, to this customer, and to this mail domain.';
@@ -159,7 +163,7 @@ declare
   answered boolean := reply is not null and reply->>'kind' in ('answer', 'clarifying_question', 'acknowledgement', 'refusal');
   is_delivered boolean := coalesce(reply->>'delivery' = 'sent', false);  -- the page reads the row; a vendor has yet to take it
   first_at timestamptz; left_over timestamptz; now_at timestamptz := clock_timestamp(); verdict text;
-  about text; needed text; ending text := t->>'outcome'; solves boolean := coalesce((t->>'resolves')::boolean, false);
+  about text; mode text; needed text; ending text := t->>'outcome'; solves boolean := coalesce((t->>'resolves')::boolean, false);
 begin
   select * into held from lanes where lane = t->>'lane' and token = (t->>'token')::bigint for update;
   if not found then return 'lost'; end if;
@@ -167,13 +171,16 @@ begin
   if not found then return 'lost'; end if;
   if t->>'dead_error' is not null then perform hold_address(this.conversation_id); end if;  -- its letters call a person, see answer_for_dead
   select * into talk from conversations where id = this.conversation_id for update;
+  about := category_after(talk, t);
+  if answered and not talk.is_test then mode := mode_of(talk.channel, about); end if;
   verdict := case
     when talk.epoch <> this.epoch then 'silenced'  -- a person took over
     when held.superseded < 2 and exists (select 1 from message_queue where lane = held.lane and id > this.newest) then 'superseded'
+    when mode = 'off' then 'off'
     when reply->>'kind' <> 'handoff' and not win_reply(talk) then 'braked'
     else 'done' end;
   if t->'last_step' <> 'null' then perform write_step(this.id, t->'last_step'); end if;  -- paid for, so kept whatever follows
-  if verdict = 'braked' then return verdict; end if;  -- the turn goes on: it ends at a person instead
+  if verdict in ('off', 'braked') then return verdict; end if;  -- the turn goes on: it ends at a person instead
   if verdict <> 'done' then  -- nothing else of this turn is kept, the lane is free for a new one
     update turns set state = verdict, finished_at = now_at, error = case verdict when 'silenced' then 'epoch moved' end where id = this.id;
     update lanes set lease_until = null, token = null, worker = null, attempts = 0, run_at = greatest(run_at, now_at),
@@ -205,10 +212,11 @@ begin
         from (select) one left join due_times(effect->>'category', talk.plan, coalesce(first_at, now_at)) d on true
       on conflict (reference) do nothing;
     elsif effect->>'kind' = 'escalate' then
-      update tickets set status = 'escalated', category = effect->>'category', team = effect->>'team', assignee = effect->>'assignee',
+      update tickets set status = 'escalated', category = effect->>'category', team = effect->>'team',
+             assignee = (select effect->>'assignee' where not exists (select from people where email = effect->>'assignee' and not is_active)),  -- who left meanwhile
              priority = greatest(priority, (effect->>'priority')::smallint), priority_why = effect->>'priority_why',
              escalation_reason = effect->>'reason', handoff_note = effect->>'handoff_note',
-             person_due_at = (effect->>'due_at')::timestamptz, updated_at = now_at
+             person_due_at = least((effect->>'due_at')::timestamptz, due_before(tickets, talk)), updated_at = now_at
        where reference = effect->>'reference';
     elsif effect->>'kind' = 'assess' then
       update tickets set category = effect->>'category', priority = greatest(priority, (effect->>'priority')::smallint),
@@ -218,8 +226,6 @@ begin
     end if;
   end loop;
 
-  about := coalesce((select category from tickets where conversation_id = talk.id order by created_at desc limit 1),
-                    t->'brief'->'assessment'->>'category', 'general');
   -- thanks for one thing do not answer the other
   if ending = 'closed' and exists (select from drafts where conversation_id = talk.id and state = 'pending' and source = 'agent') then
     ending := 'drafted';
@@ -227,11 +233,9 @@ begin
     if ending = 'closed' and is_owed(talk, t->'inbound') then ending := 'silent'; end if;
     perform supersede_drafts(talk.id);
   end if;
-  if reply->>'kind' in ('answer', 'clarifying_question', 'acknowledgement', 'refusal') and not talk.is_test
-     and mode_of(talk.channel, about) <> 'auto' then
-    ending := keep_draft_reply(talk, this.id, about, reply);
-    reply := null; answered := false; is_delivered := false; solves := false;
-    select * into talk from conversations where id = talk.id;  -- a person may have been called
+  if mode = 'draft' then
+    perform keep_draft_reply(talk, this.id, about, reply);
+    ending := 'drafted'; reply := null; answered := false; is_delivered := false; solves := false;
   end if;
   if reply is not null then
     perform add_reply(talk, 'agent', this.id, this.id, reply);
@@ -284,4 +288,4 @@ begin
   if needed is not null then perform note_needed(talk.id, needed); end if;
   return 'done';
 end $$;
-comment on function commit_turn(jsonb) is 'Everything of a turn, or nothing: the messages, what the tools did, the reply, the ticket, the ledger and the metrics, and the queue rows gone. done; superseded (the customer wrote again), silenced (a person took over), lost (another worker has the lane): then nothing was kept; braked (too many replies to this customer): nothing was kept and the turn is still open, end it at a person.';
+comment on function commit_turn(jsonb) is 'Everything of a turn, or nothing: the messages, what the tools did, the reply, the ticket, the ledger and the metrics, and the queue rows gone. done; superseded (the customer wrote again), silenced (a person took over), lost (another worker has the lane): then nothing was kept; braked (too many replies to this customer) or off (the agent may not answer this): nothing was kept and the turn is still open, end it at a person.';

@@ -1,6 +1,6 @@
 -- What people read. Dropped first, because a view cannot change its columns in place.
 
-drop view if exists autonomy_evidence, inbox, mail_log, alarms, waiting_customers, turn_explained, queue_overview, channel_metrics, channel_costs, ticket_costs, turn_costs;
+drop view if exists autonomy_evidence, unfinished, inbox, mail_log, alarms, waiting_customers, turn_explained, queue_overview, channel_metrics, channel_costs, ticket_costs, turn_costs;
 
 create view waiting_customers as
 -- a conversation whose customer waits
@@ -76,7 +76,7 @@ create view inbox as
 select w.conversation_id, w.reference, w.channel, coalesce(u.name, queued.name) as customer, coalesce(nullif(c.subject, ''), queued.subject, '') as subject,
        coalesce(queued.words, said.words, '') as words, w.waits_for, w.owner, k.assignee, w.waiting_since, w.due_at, w.is_overdue, w.is_unseen,
        w.priority, k.category, w.escalation_reason as reason, c.sentiment, c.language, coalesce(c.tags, '{}') as tags,
-       c.snoozed_until, w.free_until, coalesce(k.warned_at >= w.waiting_since, false) as is_warned
+       c.snoozed_until, w.free_until, coalesce(k.warned_at >= w.waiting_since, false) as is_warned, d.draft
   from waiting_customers w
   left join lateral (select * from conversations x where x.id = w.conversation_id limit 1) c on true
   left join lateral (select * from customers x where x.id = w.customer_id limit 1) u on true
@@ -87,8 +87,28 @@ select w.conversation_id, w.reference, w.channel, coalesce(u.name, queued.name) 
   left join lateral (select q.payload->'customer'->>'name' as name, q.payload->>'subject' as subject, left(q.payload->>'body', 240) as words
                        from message_queue q where q.kind = 'inbound' and q.lane = w.lane
                       order by q.id desc limit 1) queued on true
+  left join lateral (select x.source as draft from drafts x where x.conversation_id = w.conversation_id and x.state = 'pending'
+                      order by x.source = 'correction', x.created_at limit 1) d on true
  order by w.is_unseen desc, w.due_at nulls last, w.priority desc nulls last, c.sentiment nulls last, w.waiting_since;
-comment on view inbox is 'Everyone of waiting_customers as the page /inbox lists them, most urgent first: unseen, then by due time, priority and anger. words: what they wrote last. assignee: the person who has it. snoozed_until: the page shows them elsewhere until then. is_warned: little of the promised time is left.';
+comment on view inbox is 'Everyone of waiting_customers as the page /inbox lists them, most urgent first: unseen, then by due time, priority and anger. words: what they wrote last. assignee: the person who has it. snoozed_until: the page shows them elsewhere until then. is_warned: little of the promised time is left. draft: a suggestion that nobody has decided about, as drafts.source.';
+
+create view unfinished as
+with left_open as (
+  (select c.id from conversations c where c.handler = 'human' and c.status <> 'resolved' and c.waiting_since is null
+    order by c.updated_at desc limit 1000)
+  union
+  select d.conversation_id from drafts d where d.state = 'pending')
+select c.id as conversation_id, k.reference, c.channel, u.name as customer, c.subject, coalesce(said.words, '') as words, k.assignee, k.priority,
+       k.category, c.sentiment, c.language, c.tags, c.snoozed_until, c.status, c.updated_at, d.draft
+  from left_open join conversations c using (id)
+  left join customers u on u.id = c.customer_id
+  left join lateral (select * from tickets t where t.conversation_id = c.id order by t.created_at desc limit 1) k on true
+  left join lateral (select left(m.body, 240) as words from messages m where m.conversation_id = c.id order by m.sent_at desc, m.id desc limit 1) said on true
+  left join lateral (select x.source as draft from drafts x where x.conversation_id = c.id and x.state = 'pending'
+                      order by x.source = 'correction', x.created_at limit 1) d on true
+ where c.waiting_since is null and not c.is_test and (k.assignee is not null or d.draft is not null)
+ order by c.updated_at;
+comment on view unfinished is 'Conversations whose customer waits for nothing and with which the team is not done: somebody has it and has not resolved it or given it back, or a suggestion waits for a decision (draft, as drafts.source). Of those somebody has, the thousand that changed last.';
 
 create view autonomy_evidence as
 with drafted as (
@@ -397,10 +417,11 @@ with sessions as (
   union all
   select 'nobody_told', 'team', count(*), min(n.made_at),
          format('Customers who wait for a person and of whom nobody was told: %s (%s), because %s.', count(*),
-                name_tickets(array_agg(w.reference order by n.made_at)), (array_agg(n.error order by n.made_at desc))[1]),
+                name_tickets(array_agg(w.reference order by n.made_at)),
+                coalesce((array_agg(n.error order by n.made_at desc) filter (where n.error is not null))[1], 'no way to tell them has worked for 15 minutes')),
          'Open /inbox. To be told the next time: set Gmail up and invite people or fill escalation_routes.notify, or add a webhook in /webhooks.'
     from notices n join waiting_customers w on w.conversation_id = n.conversation_id and w.waits_for = 'person'
-   where n.seen_at is null and n.told_at is null and n.error is not null having count(*) > 0
+   where n.seen_at is null and n.told_at is null and (n.error is not null or n.made_at < now() - interval '15 minutes') having count(*) > 0
 )
 select m.alarm, m.about, coalesce(m.value >= l.person_from, false) as needs_person, m.since, nullif(m.value, 'infinity')::float8 as value, l.unit,
        m.detail, m.what_to_do

@@ -32,7 +32,7 @@ async def test_a_rule_of_ours_is_not_called_a_failure(pool: Pool) -> None:
         ending = await hand_over(make_turn(pool, make_brief(QUESTION)), limit)
         assert isinstance(ending.terminal, Escalate)
         reasons[limit] = ending.terminal.reason
-    assert {limit for limit, reason in reasons.items() if reason == "policy"} == {"replies", "opted_out"}
+    assert {limit for limit, reason in reasons.items() if reason == "policy"} == {"replies", "opted_out", "off"}
     assert set(reasons.values()) == {"policy", "tool_failure"}
 
 

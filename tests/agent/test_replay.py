@@ -41,7 +41,7 @@ def test_the_recorded_turns_are_of_every_kind() -> None:
     assert {one.given.brief.limits.channel for one in recordings} == {"web", "whatsapp", "gmail"}
     assert {one.end.outcome for one in recordings} >= {"answered", "asked", "acknowledged", "escalated"}
     limits = {"steps", "tool_calls", "tokens", "seconds", "usd", "models", "rejected_replies"}
-    assert {one.end.limit for one in recordings} >= limits | {"attempts", "opted_out", "replies"}
+    assert {one.end.limit for one in recordings} >= limits | {"attempts", "opted_out", "replies", "off"}
     assert Counter(one.given.brief.assessment.language for one in recordings).keys() >= {"de", "fr", "es", "ja"}
     assert sum(one.is_redacted for one in recordings) >= 3
 

@@ -5,7 +5,8 @@ from functools import cache
 
 from argon2 import PasswordHasher
 
-from app.access import KEY_PREFIX, cookie_name, hash_admin_token, hash_secret
+from app.access import cookie_name, hash_admin_token, hash_secret
+from app.asking import KEY_PREFIX
 from db.people import Actor, Role, accept_invitation, invite
 from db.pool import Connection
 from db.sessions import TOKEN_HOLDER, NewKey, Scope, make_key, start_session

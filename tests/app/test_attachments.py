@@ -52,7 +52,7 @@ async def test_everything_else_is_only_given_out_to_be_saved(database_url: str, 
     assert answer.headers["content-disposition"].startswith("attachment; filename=")
     assert answer.headers["x-content-type-options"] == "nosniff"
     assert "sandbox" in answer.headers["content-security-policy"]
-    assert answer.headers["cache-control"].startswith("private")
+    assert answer.headers["cache-control"] == "no-store"
 
 
 async def test_nobody_but_the_team_gets_a_file(database_url: str, conn: Connection) -> None:

@@ -140,6 +140,34 @@ async def test_who_finds_nothing_has_seen_nothing(desk: httpx2.AsyncClient) -> N
     assert await read(desk) == []
 
 
+@pytest.mark.parametrize("action", ["answer", "note", "correction"])
+async def test_a_page_that_is_not_there_was_seen_by_nobody(
+    desk: httpx2.AsyncClient, conn: Connection, action: str
+) -> None:
+    path = "/conversations/018f0000-0000-7000-8000-000000000000"
+    browser = HTML | await open_browser(conn, await add_person(conn))
+    assert (await desk.get(path, headers=browser)).status_code == 404
+    assert (await desk.post(f"{path}/{action}", data={"message": ""}, headers=browser)).status_code in (404, 422)
+    assert await read(desk, "?about=conversation:") == []
+
+
+async def test_what_somebody_taught_the_agent_is_recorded(desk: httpx2.AsyncClient, conn: Connection) -> None:
+    await submit(desk)
+    await answer_waiting(conn)
+    talk = await conn.fetchval("select id from conversations")
+    browser = HTML | await open_browser(conn, await add_person(conn))
+    taught = {"category": "billing", "sentiment": "neutral", "reason": "legal"}
+    path = f"/conversations/{talk}/correction"
+    assert (await desk.post(path, data=taught | {"category": "x"}, headers=browser)).status_code == 422
+    assert (await desk.post(path, data=taught, headers=browser)).status_code == 303
+    [row] = [row for row in await read(desk, "?actor=kim@example.com") if row["action"] == "taught"]
+    assert row["about"] == f"conversation:{talk}"
+    message = await conn.fetchval("select id::text from messages where direction = 'inbound'")
+    assert row["details"] == {
+        "message": message, "category": "billing", "sentiment": "neutral", "reasons": ["legal"],
+    }  # fmt: skip
+
+
 async def test_customers_leave_no_trace_in_the_record(desk: httpx2.AsyncClient) -> None:
     await submit(desk)
     assert await read(desk) == []

@@ -111,6 +111,17 @@ async def test_what_makes_no_sense_is_refused(
     assert await list_audit(conn) == []
 
 
+async def test_nobody_is_given_what_is_handed_over_who_is_not_on_the_team(
+    desk: httpx2.AsyncClient, conn: Connection
+) -> None:
+    route = {"category": "billing", "team": "money", "respond_within": "2"}
+    refused = await send(desk, "routes", route | {"assignee": "nobody@nowhere.example"}, 422)
+    assert refused["errors"][0]["field"] == "assignee"
+    await add_person(conn, "kim@example.com")
+    await send(desk, "routes", route | {"assignee": "kim@example.com"})
+    assert await conn.fetchval("select assignee from escalation_routes where category = 'billing'") == "kim@example.com"
+
+
 async def test_targets_and_routes_hold_for_what_comes_next_and_for_nothing_before(
     desk: httpx2.AsyncClient, conn: Connection
 ) -> None:

@@ -1,15 +1,20 @@
 """Promises about the list: everyone who waits is on it once, the most urgent first, and counts match their rows."""
 
 import asyncio
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from html import unescape
 from typing import Any
 
+import asyncpg
 import httpx2
 import pytest
 
 from app.inbox import Filters, InboxReader
 from db.inbox import MOST_LOOKED_AT
-from db.pool import Connection, Pool, acquire
-from tests.app.desk import FORM, HTML, STAFF, Answer, answer_waiting, open_desk
+from db.pool import Connection, Pool, acquire, set_up_connection
+from tests.app.desk import FORM, HTML, STAFF, Answer, answer_waiting, find_conversation, open_desk
 
 ESCALATION = {
     "kind": "escalate", "category": "billing", "team": "billing", "assignee": None, "priority": 7,
@@ -70,11 +75,49 @@ async def test_every_count_is_the_number_of_rows_of_its_box(database_url: str, c
         found = await read_list(desk)
         for box, count in found["counts"].items():
             assert len((await read_list(desk, f"?box={box}"))["lines"]) == count
-        assert found["counts"] == {"people": 2, "mine": 0, "unassigned": 2, "assistant": 1, "snoozed": 0}
+        assert found["counts"] == {"people": 2, "mine": 0, "unassigned": 2, "drafts": 0, "assistant": 1, "snoozed": 0}
         assert names(await read_list(desk, "?box=assistant")) == ["Queued"]
         assert names(await read_list(desk, "?box=waiting")) == ["Done", "Eva"]
         narrowed = await read_list(desk, "?channel=gmail")
         assert (narrowed["lines"], set(narrowed["counts"].values())) == ([], {0})
+
+
+async def test_what_somebody_has_and_has_not_finished_stays_theirs_when_nobody_waits(
+    database_url: str, conn: Connection
+) -> None:
+    async with open_desk(database_url) as desk:
+        reference = await write(desk, "Ana")
+        await escalate(conn)
+        talk = await find_conversation(desk, reference)
+        await desk.post(f"{talk}/take-over", headers=STAFF)
+        await desk.post(f"{talk}/answer", json={"message": "I look into it now."}, headers=STAFF)
+        await conn.execute("update conversations set waiting_since = null")  # as when it has reached them
+        await conn.execute("update tickets set assignee = 'ADMIN_TOKEN'")
+        mine = await read_list(desk, "?box=mine")
+        assert (names(mine), mine["counts"]["mine"], mine["counts"]["people"]) == (["Ana"], 1, 0)
+        await desk.post(f"{talk}/resolve", headers=STAFF)
+        assert names(await read_list(desk, "?box=mine")) == []
+
+
+async def test_a_suggestion_waits_in_a_box_of_its_own_also_where_no_customer_waits(
+    database_url: str, conn: Connection
+) -> None:
+    async with open_desk(database_url) as desk:
+        await write(desk, "Told")
+        await answer_waiting(conn)
+        assert names(await read_list(desk, "?box=drafts")) == []
+        await conn.execute(
+            """
+            insert into drafts (conversation_id, channel, category, source, body)
+            select id, channel, 'general', 'correction', 'It is 30 minutes.' from conversations
+            """
+        )
+        found = await read_list(desk, "?box=drafts")
+        assert (names(found), found["counts"]["drafts"], found["counts"]["people"]) == (["Told"], 1, 0)
+        page = (await desk.get("/inbox?box=drafts", headers=STAFF | HTML)).text
+        assert "a correction is suggested" in page
+        await conn.execute("update drafts set state = 'rejected'")
+        assert names(await read_list(desk, "?box=drafts")) == []
 
 
 async def test_a_customer_whom_no_worker_has_read_yet_is_on_the_list_with_their_words(database_url: str) -> None:
@@ -116,31 +159,85 @@ async def test_what_customers_write_stays_text_on_the_list(database_url: str, co
         assert "&lt;img src=x" in page
 
 
+class Readings:
+    """Counts the connections that were taken from a pool: a reading takes one."""
+
+    count = 0
+
+    async def add(self, _: object) -> None:
+        self.count += 1
+
+
+@asynccontextmanager
+async def count_readings(database_url: str) -> AsyncIterator[tuple[InboxReader, Readings]]:
+    made = Readings()
+    async with asyncpg.create_pool(
+        database_url, min_size=0, max_size=60, init=set_up_connection, setup=made.add
+    ) as counted:
+        yield InboxReader(counted), made
+
+
+async def until_held(conn: Connection) -> None:
+    """Until a statement waits for a lock on a table."""
+    while not await conn.fetchval("select exists (select from pg_locks where not granted and relation is not null)"):
+        await asyncio.sleep(0.01)
+
+
+ADD_WAITING = """
+insert into conversations (channel, thread_key, waiting_since, handler) values ('web', 'X', now(), 'human')
+"""
+
+
 async def test_many_pages_that_look_at_once_read_the_list_once_and_never_see_the_past(
-    pool: Pool, conn: Connection
+    database_url: str, conn: Connection
 ) -> None:
-    reader = InboxReader(pool)
-    first = await asyncio.gather(*(reader.read() for _ in range(50)))
-    assert len({id(reading) for reading in first}) == 1
+    async with count_readings(database_url) as (reader, made):
+        first = await asyncio.gather(*(reader.read() for _ in range(50)))
+        assert (len({id(reading) for reading in first}), made.count) == (1, 1)
+        await conn.execute(ADD_WAITING)
+        assert len((await reader.read()).lines) == len(first[0].lines) + 1
+        assert (await reader.read()).stamp != first[0].stamp
+
+
+async def test_pages_that_look_while_the_list_is_read_share_the_next_reading(
+    database_url: str, pool: Pool, conn: Connection
+) -> None:
+    """They may have seen what the reading under way has not."""
+    async with count_readings(database_url) as (reader, made), acquire(pool) as own, asyncio.timeout(30):
+        async with own.transaction():
+            await own.execute("lock table conversations in access exclusive mode")
+            early = asyncio.create_task(reader.read())
+            await until_held(conn)
+            late = [asyncio.create_task(reader.read()) for _ in range(5)]
+            await asyncio.sleep(0)  # all five have asked
+            await own.execute(ADD_WAITING)
+        await early
+        found = await asyncio.gather(*late)
+    assert [len(reading.lines) for reading in found] == [1] * 5
+    assert made.count == 2
+
+
+@pytest.mark.parametrize("box", ["all", "resolved"])
+async def test_older_ones_go_on_where_the_page_ended_also_among_those_that_changed_in_the_same_moment(
+    database_url: str, conn: Connection, box: str
+) -> None:
     await conn.execute(
-        "insert into conversations (channel, thread_key, waiting_since, handler) values ('web', 'X', now(), 'human')"
+        "insert into conversations (channel, thread_key, status)"
+        " select 'web', n, 'resolved' from generate_series(1, 120) n"
     )
-    assert len((await reader.read()).lines) == len(first[0].lines) + 1
-    assert (await reader.read()).stamp != first[0].stamp
+    read: list[str] = []
+    async with open_desk(database_url) as desk:
+        address: str | None = f"/inbox?box={box}&channel=web"
+        while address:
+            read += list_ids(await read_list(desk, address.removeprefix("/inbox")))
+            page = (await desk.get(address, headers=STAFF | HTML)).text
+            found = re.search(r'href="([^"]*)">Older ones', page)
+            address = unescape(found[1]) if found else None
+    assert (len(read), len(set(read))) == (120, 120)
 
 
-async def test_the_list_is_read_while_another_reading_is_under_way(pool: Pool, conn: Connection) -> None:
-    reader = InboxReader(pool)
-    early = asyncio.create_task(reader.read())
-    await asyncio.sleep(0.001)
-    async with acquire(pool) as own:
-        await own.execute(
-            "insert into conversations (channel, thread_key, waiting_since, handler)"
-            " values ('web', 'X', now(), 'human')"
-        )
-    late = await reader.read()
-    await early
-    assert len(late.lines) == 1
+def list_ids(found: dict[str, Any]) -> list[str]:
+    return [line["conversation_id"] for line in found["lines"]]
 
 
 async def test_whoever_waits_for_the_team_is_read_before_those_the_agent_has_and_the_page_says_what_was_left_out(

@@ -70,6 +70,20 @@ async def test_the_list_shows_every_article_and_how_often_it_is_cited(database_u
     assert [(line["slug"], line["cited"]) for line in robot["articles"]] == [("prices", 1), ("secret", 0)]
 
 
+async def test_where_not_every_answer_is_counted_the_list_says_of_how_many(database_url: str, conn: Connection) -> None:
+    await publish(conn, "Pro costs nine dollars.")
+    await conn.execute(
+        """
+        insert into messages (conversation_id, channel, direction, author, body, citations, idempotency_token, delivery)
+        select $1, 'web', 'outbound', 'agent', 'Nine.', $2, gen_random_uuid(), 'sent' from generate_series(1, 10001)
+        """,
+        await open_talk(conn), await cite(conn, "prices"),
+    )  # fmt: skip
+    async with open_desk(database_url) as desk:
+        page = await read(desk, "/knowledge", await browse(conn, "agent"))
+    assert "Cited 10000 times in the newest 10,000 answers" in page
+
+
 async def test_a_page_shows_who_wrote_which_version_and_what_changed(database_url: str, conn: Connection) -> None:
     await publish(conn, "Pro costs nine dollars.\n\nPaid monthly.")
     await publish(conn, "Pro costs ten dollars.\n\nPaid monthly.", who=KIM, based_on=1)
@@ -486,6 +500,26 @@ async def test_what_is_no_answer_is_refused(database_url: str, conn: Connection,
     async with open_desk(database_url) as desk:
         answer = await desk.post("/knowledge/prices/misled", json={"reply": reply}, headers=ROBOT)
     assert answer.status_code == 422
+
+
+async def test_drafting_corrections_with_nothing_ticked_says_so(database_url: str, conn: Connection) -> None:
+    await tell_and_change(conn)
+    path, words = "/knowledge/prices/misled", "Nothing is ticked. Tick the answers that told somebody something wrong."
+    async with open_desk(database_url) as desk:
+        page = await press(desk, path, await browse(conn))
+        assert page.status_code == 422
+        assert words in page.text
+        assert 'name="reply"' in page.text
+        told = await desk.post(path, json={"reply": []}, headers=ROBOT)
+        assert (told.status_code, told.json()["detail"]) == (422, words)
+    assert await conn.fetchval("select count(*) from drafts") == 0
+
+
+async def test_a_mistake_in_an_article_is_told_by_the_name_of_its_field(database_url: str, conn: Connection) -> None:
+    async with open_desk(database_url) as desk:
+        page = await press(desk, "/knowledge/publish", await browse(conn), **(ARTICLE | {"body": " "}))
+    assert page.status_code == 422
+    assert '<a href="#body">Text</a>: Please fill this in.' in page.text
 
 
 # Words

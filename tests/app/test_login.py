@@ -92,6 +92,37 @@ async def test_right_passwords_are_not_counted_against_an_account(database_url: 
         assert (await log_in(desk, password="a wrong guess")).status_code == 401
 
 
+async def test_a_whole_office_gets_in_from_one_address(database_url: str, conn: Connection) -> None:
+    team = [(await add_person(conn, f"person{number}@example.com")).name for number in range(12)]
+    async with open_desk(database_url) as desk:
+        assert [(await log_in(desk, email)).status_code for email in team] == [303] * 12
+        tokens = [(await desk.post("/login", data={"token": ADMIN_TOKEN})).status_code for _ in range(12)]
+        assert tokens == [303] * 12
+
+
+async def test_getting_in_gives_back_no_failure_of_others(database_url: str, conn: Connection) -> None:
+    await add_person(conn)
+    answers = []
+    async with open_desk(database_url) as desk:
+        for number in range(11):
+            answers.append((await log_in(desk, f"other{number}@example.com", "a wrong guess")).status_code)
+            if number < 9:
+                assert (await log_in(desk)).status_code == 303
+    assert answers == [401] * 10 + [429]
+
+
+async def test_whoever_tries_too_often_is_told_how_long_to_wait(database_url: str, conn: Connection) -> None:
+    async with open_desk(database_url) as desk:
+        for _ in range(10):
+            await log_in(desk, password="a wrong guess")
+        answer = await log_in(desk)
+        page = await desk.post("/login", data={"email": "kim@example.com"}, headers=HTML)
+    assert 1 <= int(answer.headers["retry-after"]) <= 61
+    assert re.fullmatch(r"Too many tries\. Please try again in \d+ seconds?\.", answer.json()["detail"])
+    assert page.status_code == 429
+    assert "Too many tries. Please try again in" in page.text
+
+
 async def test_session_is_kept_as_a_hash(desk: httpx2.AsyncClient, conn: Connection) -> None:
     await add_person(conn)
     await log_in(desk)

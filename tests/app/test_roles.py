@@ -6,9 +6,10 @@ import httpx2
 from starlette.responses import Response
 
 from app.access import GuardedRoute, staff
+from db.attachments import NewAttachment, keep_attachment, list_attachments
 from db.people import ROLES, Actor
 from db.pool import Connection
-from tests.app.desk import ADMIN_TOKEN, FORM, STAFF, make_settings, open_desk
+from tests.app.desk import ADMIN_TOKEN, FORM, HTML, STAFF, answer_waiting, make_settings, open_desk
 from tests.app.people import add_machine, add_person, open_browser
 from tests.app.test_access import GMAIL, fill, list_calls
 from tests.channels.twilio import ENVIRON
@@ -47,6 +48,7 @@ MAY = {
     ("GET", "/conversations/{id}/events"): LOOK,
     ("GET", "/conversations/{id}/mails/{mail}"): LOOK,
     ("POST", "/conversations/{id}/answer"): CHANGE,
+    ("POST", "/conversations/{id}/ask"): CHANGE,
     ("POST", "/conversations/{id}/reject"): CHANGE,
     ("POST", "/conversations/{id}/undo"): CHANGE,
     ("POST", "/conversations/{id}/take-over"): CHANGE,
@@ -57,6 +59,8 @@ MAY = {
     ("POST", "/conversations/{id}/sort"): CHANGE,
     ("POST", "/conversations/{id}/note"): CHANGE,
     ("POST", "/conversations/{id}/correction"): CHANGE,
+    ("POST", "/conversations/{id}/merges"): CHANGE,
+    ("POST", "/conversations/{id}/merges/{merge}/{decision}"): CHANGE,
     ("GET", "/knowledge"): LOOK,
     ("GET", "/knowledge/new"): LOOK,
     ("GET", "/knowledge/{slug}"): LOOK,
@@ -75,6 +79,9 @@ MAY = {
     ("GET", "/hours"): MANAGE,
     ("POST", "/hours/{kind}"): MANAGE,
     ("POST", "/hours/{kind}/remove"): MANAGE,
+    ("GET", "/channels"): MANAGE,
+    ("POST", "/channels"): MANAGE,
+    ("POST", "/channels/preview"): MANAGE,
     ("GET", "/attachments/{id}"): LOOK,
     ("GET", "/customers/lookup"): LOOK,
     ("GET", "/metrics"): LOOK,
@@ -173,3 +180,46 @@ async def test_a_role_may_what_those_before_it_may(database_url: str, conn: Conn
                 if (await desk.get(f"/{role}", headers=await headers())).status_code == 200:
                     let_in.setdefault(role, set()).add(name)
     assert let_in == {"agent": LOOK, "manager": MANAGE, "admin": ADMIN}
+
+
+async def test_a_key_that_may_only_write_is_shown_no_page_when_it_is_refused(
+    database_url: str, conn: Connection
+) -> None:
+    """A page says more than the refusal: the key would read what it may not."""
+    async with open_desk(database_url, settings=make_settings(**EVERYTHING)) as desk:
+        reference = str((await desk.post("/support/submit", json=FORM)).json()["ticket"])
+        await answer_waiting(conn)
+        talk = str(await conn.fetchval("select id from conversations"))
+        key = await add_machine(conn, "write") | HTML
+        walked = 0
+        for route, method in list_calls():
+            if method != "POST" or route.audience not in ("staff", "ticket"):
+                continue
+            path = address(route, reference).replace(fill("{id}"), talk)
+            for sent in ({"data": {"x": "y"}}, {"json": {"x": "y"}}, {"files": {"file": ("a.md", b"\xff")}}):
+                answer = await desk.request(method, path, headers=key, **sent)
+                if answer.status_code >= 400:
+                    assert answer.headers["content-type"] == "application/problem+json", (path, answer.text[:200])
+                    walked += 1
+    assert walked >= 60
+
+
+async def test_no_browser_keeps_what_a_customer_or_the_team_was_shown(database_url: str, conn: Connection) -> None:
+    found = set()
+    async with open_desk(database_url, settings=make_settings(**EVERYTHING)) as desk:
+        reference = str((await desk.post("/support/submit", json=FORM)).json()["ticket"])
+        await answer_waiting(conn)
+        talk = await conn.fetchval("select id from conversations")
+        await keep_attachment(conn, "web", NewAttachment("m1", 0, "image/png", b"a picture", None, None))
+        [file] = await list_attachments(conn, "web", ["m1"])
+        for route, method in list_calls():
+            if method != "GET" or route.path == "/static/{name}":
+                continue
+            about = file.id if route.path.startswith("/attachments") else talk
+            path = address(route, reference).replace(fill("{id}"), str(about))
+            for accept in ({}, HTML):
+                answer = await desk.request("HEAD", path, headers=STAFF | accept)
+                assert answer.headers["cache-control"] == "no-store", path
+                found |= {route.path} if answer.status_code == 200 else set()
+    assert {"/attachments/{id}", "/conversations/{id}", "/conversations/{id}/events", "/inbox"} <= found
+    assert "/support/ticket/{reference}" in found

@@ -82,6 +82,12 @@ def test_start_says_which_setting_a_channel_lacks() -> None:
     assert any("OPENAI_MODEL" in line for line in lines)
 
 
+def test_start_says_what_the_team_can_do_without_a_staff_token() -> None:
+    [line] = [line for line in missing(read_settings({})) if "ADMIN_TOKEN" in line]
+    assert line == "ADMIN_TOKEN is not set: people of the team log in without it, the first admin is invited with it"
+    assert not any("ADMIN_TOKEN" in line for line in missing(read_settings({"ADMIN_TOKEN": "t"})))
+
+
 GMAIL = {
     "GMAIL_ADDRESS": "help@tidefern.example", "GMAIL_CLIENT_ID": "c", "GMAIL_CLIENT_SECRET": "s",
     "GMAIL_REFRESH_TOKEN": "r",

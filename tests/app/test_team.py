@@ -66,6 +66,15 @@ async def test_an_invitation_is_good_once(desk: httpx2.AsyncClient) -> None:
     assert (await desk.get(path)).status_code == 404
 
 
+async def test_a_whole_office_joins_from_one_address(desk: httpx2.AsyncClient) -> None:
+    for number in range(6):
+        path = await invite(desk, f"person{number}@example.com")
+        assert await join(desk, path, "short") == 422
+        assert await join(desk, path) == 200
+        assert await log_in(desk, f"person{number}@example.com") == 303
+    assert [await join(desk, "/invitations/" + "A" * 43) for _ in range(11)] == [404] * 10 + [429]
+
+
 async def test_an_invitation_is_shown_once_and_kept_as_a_hash(desk: httpx2.AsyncClient, conn: Connection) -> None:
     token = (await invite(desk)).rpartition("/")[2]
     team = (await desk.get("/team", headers=STAFF)).text + (await desk.get("/team", headers=STAFF | HTML)).text

@@ -85,6 +85,30 @@ async def test_giving_back_what_is_owed_an_answer_leads_back_to_the_conversation
     assert FORM["message"] in shown.text
 
 
+async def test_a_draft_is_not_sent_by_a_program_that_does_not_say_what_it_had_read(database_url: str) -> None:
+    async with open_desk(database_url) as desk:
+        _, talk = await submit(desk)
+        answer = {"message": "Like this.", "draft": "0193ed29-2528-7b05-6351-423abf8103ec"}
+        refused = await desk.post(f"{talk}/answer", json=answer, headers=STAFF)
+        assert (refused.status_code, refused.json()["errors"][0]["field"]) == (422, "seen")
+
+
+@pytest.mark.parametrize("act", ["resolve", "snooze"])
+async def test_what_the_customer_wrote_meanwhile_is_not_put_away_unseen(
+    database_url: str, conn: Connection, act: str
+) -> None:
+    async with open_desk(database_url) as desk:
+        path, talk = await submit(desk)
+        await escalate(conn)
+        page = await read(desk, talk)
+        found = re.search(rf'action="{talk}/{act}"[^>]*><input type="hidden" name="seen" value="(\d+)">', page)
+        assert found
+        await desk.post(path.replace("?", "/messages?"), json={"message": "All of it is gone now!"})
+        refused = await press(desk, f"{talk}/{act}", seen=found[1], hours="4")
+        assert (refused.status_code, "All of it is gone now!" in refused.text) == (409, True)
+        assert await conn.fetchval("select count(*) from inbox where snoozed_until is null") == 1
+
+
 async def test_the_team_reads_what_it_must_know_and_the_customer_does_not(database_url: str, conn: Connection) -> None:
     async with open_desk(database_url) as desk:
         path, talk = await submit(desk)
@@ -93,10 +117,10 @@ async def test_the_team_reads_what_it_must_know_and_the_customer_does_not(databa
         ours = await read(desk, talk)
         theirs = (await desk.get(path, headers=HTML)).text
     who = "<bdi>Ana Pérez</bdi>, <bdi>ana@example.com</bdi>"  # each may run in a direction of its own
-    facts = (who, "Web", "7 of 10: rule", "billing dispute", "Two invoices\nMood: negative")
-    for fact in facts:
-        assert f">{fact}</dd>" in ours
-        assert f">{fact}</dd>" not in theirs
+    facts = [f">{fact}</dd>" for fact in (who, "Web", "7 of 10: rule", "billing dispute")]
+    for fact in (*facts, ">Two invoices\nMood: negative</p>"):
+        assert fact in ours
+        assert fact not in theirs
     assert f">{who}</dd>" in early
     assert "The customer waits for billing, by 5 January 2099, 10:00 UTC." in ours
     assert 'href="/metrics/channels"' in ours

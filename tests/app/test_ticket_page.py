@@ -1,13 +1,19 @@
 """The ticket page: who may see it, what it shows its customer, and how the conversation goes on."""
 
 import asyncio
+import re
 from typing import Any
 
 import httpx2
 import pytest
 
-from db.pool import Connection
+from agent.models.scripted import ScriptedModel
+from db.drafts import list_pending
+from db.pool import Connection, Pool
 from tests.app.desk import FORM, HTML, STAFF, Answer, answer_waiting, find_conversation, open_desk
+from tests.fakes import claim_now, make_runner, reply_with
+from tests.worker.test_drafts import THANKS, approve, let_draft
+from worker.deliver import Deliver
 
 CITED = {"passage": 7, "version": 2, "slug": "plans-and-prices", "title": "Plans and prices", "url": None}
 
@@ -267,3 +273,23 @@ async def test_nothing_looks_as_if_an_answer_were_being_written_while_a_person_h
         await desk.post(f"{talk}/take-over", headers=STAFF)
         for address, more in ((path, {}), (talk, STAFF)):
             assert 'class="working done"' in (await desk.get(address, headers=HTML | more)).text
+
+
+@pytest.mark.parametrize("words", [THANKS, "Thanks a lot for writing."])
+async def test_what_somebody_approved_or_changed_is_the_teams_word(
+    database_url: str, pool: Pool, conn: Connection, words: str
+) -> None:
+    async with open_desk(database_url) as desk:
+        path = await submit(desk)
+        await answer_waiting(conn)
+        await let_draft(conn)
+        await write(desk, path, "Hello there")
+        await make_runner(pool, ScriptedModel([reply_with(THANKS)])).run(await claim_now(conn, "web:"))
+        [draft] = await list_pending(conn, await conn.fetchval("select id from conversations"))
+        await approve(conn, draft, text=words)
+        await Deliver(pool, {}, "TF").run(await claim_now(conn, "out:"))
+        page = (await desk.get(path, headers=HTML)).text
+        told = (await desk.get(path)).json()["messages"]
+    names = [name.rpartition(" ")[2] for name in re.findall(r'class="author">([^<]+)<', page)]
+    assert names == ["You", "assistant", "You", "team"]
+    assert [message["author"] for message in told] == ["customer", "agent", "customer", "agent"]

@@ -71,6 +71,23 @@ async def test_an_address_that_is_not_plainly_https_is_refused(desk: httpx2.Asyn
     assert await list_all(desk) == []
 
 
+@pytest.mark.parametrize(
+    "host",
+    ["127.0.0.1", "10.1.2.3", "192.168.0.1", "169.254.169.254", "0.0.0.0", "127.1", "2130706433", "0x7f000001"],  # noqa: S104
+)  # fmt: skip
+async def test_an_address_that_is_not_of_the_open_internet_is_refused_at_once(
+    desk: httpx2.AsyncClient, host: str
+) -> None:
+    said = await add(desk, 422, url=f"https://{host}/hook")
+    assert [error["field"] for error in said["errors"]] == ["url"]
+    assert "open Internet" in said["errors"][0]["message"]
+    assert await list_all(desk) == []
+
+
+async def test_a_public_address_in_digits_is_taken(desk: httpx2.AsyncClient) -> None:
+    await add(desk, url="https://93.184.215.14/hook")
+
+
 @pytest.mark.parametrize("events", [[], ["everything"], "resolved", None])
 async def test_it_must_be_told_something_there_is(desk: httpx2.AsyncClient, events: Any) -> None:
     said = await add(desk, 422, events=events)

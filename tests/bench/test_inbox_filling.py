@@ -6,7 +6,7 @@ import pytest
 
 from bench.inbox_filling import WAITING, Size, choose, fill
 from bench.inbox_words import cut_texts
-from db.inbox import list_waiting, search_messages
+from db.inbox import list_lines, search_messages
 from db.pool import Connection, open_connection
 
 SIZE = Size(2_000, 600)
@@ -20,7 +20,7 @@ async def filled(database_url: str) -> Connection:
 
 
 async def test_a_filled_desk_is_what_the_bench_says_of_it(filled: Connection) -> None:
-    waiting = await list_waiting(filled)
+    waiting = await list_lines(filled)
     assert len(waiting) == WAITING
     assert Counter(line.waits_for for line in waiting) == {"person": 300, "queue": 50, "turn": 25, "delivery": 25}
     chosen = await choose(filled, 5)

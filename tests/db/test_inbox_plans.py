@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from db.inbox import list_recent, list_waiting, search_messages
+from db.inbox import list_lines, list_recent, search_messages
 from db.pool import Connection
 
 FILLING = """
@@ -35,7 +35,7 @@ async def explain_list(conn: Connection) -> str:
 
 
 async def test_the_list_reads_only_those_who_wait_however_many_there_are(conn: Connection) -> None:
-    assert len(await list_waiting(conn)) == 250
+    assert len(await list_lines(conn)) == 250
     whole = re.findall(r"Seq Scan on (\w+)", await explain_list(conn))
     assert not {"customers", "conversations", "tickets", "lanes", "messages"} & set(whole)
 

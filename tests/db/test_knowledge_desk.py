@@ -10,7 +10,7 @@ import pytest
 from db import knowledge
 from db.articles import WrittenArticle, cut_article
 from db.gaps import Unanswered, list_unanswered
-from db.knowledge_desk import list_shelf, list_versions, load_text, try_out
+from db.knowledge_desk import Shelf, list_shelf, list_versions, load_text, try_out
 from db.misled import NewCorrection, Told, count_told, draft_correction, list_told
 from db.people import Actor
 from db.pool import Connection, Pool
@@ -186,6 +186,25 @@ async def test_an_article_is_counted_once_for_an_answer_in_several_parts(conn: C
         "returns": 0,
     }
     assert [line.slug for line in await list_shelf(conn, "unused", "", after="", limit=9)] == ["returns"]
+
+
+async def test_of_many_answers_the_newest_are_counted_and_the_list_says_so(conn: Connection) -> None:
+    for slug in ("prices", "returns", "offers"):
+        await publish(conn, f"About {slug}.", slug=slug, title=slug)
+    talk = await open_talk(conn)
+    for days, slug in ((40, "offers"), (3, "returns"), (2, "prices"), (1, "prices")):
+        said = await say(conn, talk, "So.", await cite(conn, slug))
+        await conn.execute(
+            "update messages set sent_at = now() - $2::interval where id = $1", said, timedelta(days=days)
+        )
+
+    async def look(shelf: Shelf, newest: int) -> dict[str, tuple[int, bool]]:
+        lines = await list_shelf(conn, shelf, "", after="", limit=9, newest=newest)
+        return {line.slug: (line.cited, line.is_cut) for line in lines}
+
+    assert await look("live", 4) == {"offers": (0, False), "prices": (2, False), "returns": (1, False)}
+    assert await look("live", 2) == {"offers": (0, True), "prices": (2, True), "returns": (0, True)}
+    assert await look("unused", 2) == {}
 
 
 async def test_articles_are_found_by_their_text_and_signs_mean_themselves(conn: Connection) -> None:

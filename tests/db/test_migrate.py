@@ -29,3 +29,23 @@ def test_every_function_and_view_is_written_to_be_replaced() -> None:
     for line in text.splitlines():
         assert not line.startswith("create function"), line
     assert list(Path("db/routines").glob("*.sql"))
+
+
+async def test_every_table_column_view_and_function_says_what_it_is(conn: Connection) -> None:
+    bare = await conn.fetch(
+        """
+        with ours as (select oid from pg_namespace where nspname = 'public'),
+        extension as (select objid from pg_depend where deptype = 'e')
+        select c.relname::text as name from pg_class c
+         where c.relnamespace in (table ours) and c.relkind in ('r', 'v') and obj_description(c.oid, 'pg_class') is null
+        union all
+        select c.relname || '.' || a.attname
+          from pg_class c join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+         where c.relnamespace in (table ours) and c.relkind = 'r' and col_description(c.oid, a.attnum) is null
+        union all
+        select p.proname || '()' from pg_proc p
+         where p.pronamespace in (table ours) and p.oid not in (table extension)
+           and obj_description(p.oid, 'pg_proc') is null
+        """
+    )
+    assert [row["name"] for row in bare] == []

@@ -9,6 +9,7 @@ import asyncpg
 import pytest
 
 from db.audit import list_audit, note_audit, note_view
+from db.handover import assign
 from db.people import (
     Actor,
     accept_invitation,
@@ -138,7 +139,7 @@ async def log_in_again(conn: Connection, who: Actor) -> None:
     await start_session(conn, who, b"third", token_hash=None, browser=None, old=b"second")
 
 
-async def until_blocked(conn: Connection, number: int, task: asyncio.Task[None]) -> None:
+async def until_blocked(conn: Connection, number: int, task: asyncio.Task[Any]) -> None:
     """Until so many connections to this database wait for a lock, or the task is done."""
     count = "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
     while await conn.fetchval(count) < number and not task.done():
@@ -166,6 +167,93 @@ async def test_a_session_is_used_while_its_person_is_changed_and_neither_fails(
                 await until_blocked(conn, 2, using)
                 assert using.done()  # it waits for nobody who may come to wait for it
             await asyncio.gather(changing, using)
+
+
+async def test_an_invitation_is_accepted_while_its_person_is_deactivated_and_neither_fails(
+    pool: Pool, conn: Connection
+) -> None:
+    pair = [await add_admin(conn, f"{name}@example.com") for name in ("kim", "lee")]
+    kim, lee = sorted(pair, key=lambda one: str(one.id))  # admins are taken in this order
+    await invite(conn, TOKEN_HOLDER, kim.name, "admin", b"token")
+    async with pool.acquire() as one, pool.acquire() as two, pool.acquire() as three:
+        async with three.transaction():
+            await three.execute("select from people where id = $1 for no key update", lee.id)
+            leaving = asyncio.create_task(deactivate(one, kim))
+            await until_blocked(conn, 1, leaving)  # it has Kim, and waits for Lee
+            joining = asyncio.create_task(accept_invitation(two, b"token", name="Kim", password_hash="y"))
+            await until_blocked(conn, 2, joining)
+        _, joined = await asyncio.gather(leaving, joining)
+    assert joined is None  # who was deactivated comes back by an invitation made after that
+    assert [one.email for one in await list_people(conn) if one.is_active] == [lee.name]
+
+
+async def add_tickets_of(conn: Connection, email: str) -> None:
+    """One open, one answered, one resolved, each in a conversation of its own."""
+    await conn.execute(
+        """
+        with talks as (insert into conversations (channel, thread_key) select 'web', n from generate_series(1, 3) n
+                       returning id, thread_key)
+        insert into tickets (reference, conversation_id, status, assignee, team)
+        select 'TF-' || thread_key, id, (array['escalated', 'answered', 'resolved'])[thread_key::int], $1, 'support'
+          from talks
+        """,
+        email,
+    )
+
+
+async def test_whoever_leaves_leaves_their_open_customers_to_the_team_and_no_route_names_them(
+    conn: Connection,
+) -> None:
+    kim, lee = [await add_admin(conn, f"{name}@example.com") for name in ("kim", "lee")]
+    await add_tickets_of(conn, kim.name)
+    await conn.execute("update tickets set team = null where status = 'answered'")
+    await conn.execute(
+        "update escalation_routes set team = 'billing', assignee = $1, notify = array[$1, $2]", kim.name, lee.name
+    )
+    await deactivate(conn, kim)
+    held = await conn.fetch("select reference, assignee, team from tickets order by reference")
+    assert [tuple(row) for row in held] == [
+        ("TF-1", None, "support"), ("TF-2", None, "billing"), ("TF-3", kim.name, "support"),
+    ]  # fmt: skip
+    routes = await conn.fetch("select distinct team, assignee, notify from escalation_routes")
+    assert [tuple(row) for row in routes] == [("billing", None, [lee.name])]
+    noted = await conn.fetchval("select details from audit where action = 'deactivated'")
+    assert noted == {"tickets": 2, "routes": await conn.fetchval("select count(*) from escalation_routes")}
+
+
+async def test_the_last_admin_who_may_not_leave_keeps_their_customers(conn: Connection) -> None:
+    kim = await add_admin(conn, "kim@example.com")
+    await add_tickets_of(conn, kim.name)
+    await deactivate(conn, kim)
+    assert await conn.fetchval("select count(*) from tickets where assignee = $1", kim.name) == 3
+
+
+async def test_a_conversation_is_held_by_somebody_while_its_person_leaves_and_nobody_fails(
+    pool: Pool, conn: Connection
+) -> None:
+    kim, _ = [await add_admin(conn, f"{name}@example.com") for name in ("kim", "lee")]
+    await add_tickets_of(conn, kim.name)
+    async with pool.acquire() as one, pool.acquire() as two:
+        async with two.transaction():
+            await two.execute("select from conversations where thread_key = '1' for update")
+            leaving = asyncio.create_task(deactivate(one, kim))
+            await until_blocked(conn, 1, leaving)  # it has no person yet
+            await two.execute("set local lock_timeout = '2s'")
+            await two.execute("select from people for no key update")
+        await leaving
+    assert await conn.fetchval("select count(*) from tickets where assignee is null") == 2
+
+
+async def test_a_ticket_given_to_somebody_who_is_leaving_is_not_theirs(pool: Pool, conn: Connection) -> None:
+    kim, lee = [await add_admin(conn, f"{name}@example.com") for name in ("kim", "lee")]
+    await add_tickets_of(conn, lee.name)
+    async with pool.acquire() as one, pool.acquire() as two:
+        async with two.transaction():
+            await deactivate(two, kim)
+            giving = asyncio.create_task(assign(one, "TF-1", kim.name, lee))
+            await until_blocked(conn, 1, giving)
+        assert await giving == "unknown"
+    assert await conn.fetchval("select count(*) from tickets where assignee = $1", kim.name) == 0
 
 
 async def test_sessions_long_over_are_forgotten(conn: Connection) -> None:

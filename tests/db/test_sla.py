@@ -234,7 +234,7 @@ async def test_the_team_is_warned_once_when_little_is_left(pool: Pool, conn: Con
     await conn.execute("update escalation_routes set respond_within = '8 hours'")
     await conn.execute("update tickets set person_due_at = now() + interval '110 minutes'")
     assert [await sla.warn_soon(conn) for _ in range(2)] == [1, 0]
-    [line] = await inbox.list_waiting(conn)
+    [line] = await inbox.list_lines(conn)
     assert line.is_warned
     assert await conn.fetchval("select reason from notices where seen_at is null") == "due_soon"
     # another due time, another warning; and one that is far off, none
@@ -242,7 +242,7 @@ async def test_the_team_is_warned_once_when_little_is_left(pool: Pool, conn: Con
     assert await sla.warn_soon(conn) == 1
     await conn.execute("update tickets set person_due_at = now() + interval '200 minutes'")
     assert await sla.warn_soon(conn) == 0
-    [line] = await inbox.list_waiting(conn)
+    [line] = await inbox.list_lines(conn)
     assert not line.is_warned
 
 

@@ -62,7 +62,7 @@ async def test_what_the_team_may_do_follows_the_conversation(
     await expect(actions).to_contain_text("customer waits")
     await expect(actions.locator("button", has_text="Resolve")).to_have_text("Resolved in another way")
     await expect(actions.locator("button", has_text="Give it back")).to_have_count(0)
-    await expect(page.locator("#facts")).to_contain_text("Two invoices")
+    await expect(page.locator("#because")).to_contain_text("Two invoices")
     assert await page.input_value("#message") == "half a sent"
 
     await page.click("#reply button")  # something was said since they began to type

@@ -90,6 +90,8 @@ async def play(scene: Scene, pool: Pool) -> None:
             texts = (message,) if isinstance(message, str) else message
             for text in texts:
                 await write(conn, scene, text, tuple(scene.files))
+            if is_last and scene.happens == "off":
+                await conn.execute("update channel_configs set mode = 'off'")
             if is_last and scene.happens == "stop":
                 await conn.execute("update customer_identifiers set suppressed_at = now(), suppressed_why = 'STOP'")
             lane = await claim_now(conn, f"{scene.channel}:")

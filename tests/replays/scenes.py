@@ -13,7 +13,7 @@ from agent.prices import Prices, read_price
 from agent.turn import Limits
 from tests.fakes import call, hand_over, reply_with, search_for
 
-Happens = Literal["", "brake", "stop", "give_up", "crash"]
+Happens = Literal["", "brake", "stop", "give_up", "crash", "off"]
 EXPORT = "How many projects can be exported at once on the Pro plan?"
 TWENTY = "On Pro you can export up to 20 projects at once."
 EARLY = Limits(early_search=True)
@@ -109,6 +109,7 @@ HANDED = [
     Scene("opted_out", "whatsapp", ["Hello!", "Are you still there?"], happens="stop"),
     Scene("tried_too_often", "web", [HELLO], happens="give_up"),
     Scene("machine", "web", [HELLO, HELLO], [("primary", [reply_with(THANKS)])], happens="brake"),
+    Scene("switched_off", "web", [HELLO], [("primary", [reply_with(THANKS)])], happens="off"),
 ]  # fmt: skip
 MODELS = [
     Scene("model_answers", "web", [EXPORT], [("primary", [SEARCH, cite()])]),

@@ -1,15 +1,20 @@
 """A desk that answers mail, driven by hand: each step is one that a worker takes."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from email.message import EmailMessage
 from email.utils import formatdate
-from typing import Any
+from typing import Any, TypeVar
 from uuid import uuid4
 
 from agent.models.base import Item
 from agent.models.scripted import ScriptedModel
+from app.settings import read_settings
 from channels.gmail import Gmail as GmailChannel
+from channels.gmail import open_gmail
+from channels.google_oauth import GmailAccount
 from db import queue
 from db.errors import RetryLater
 from db.pool import Connection, Pool
@@ -43,6 +48,42 @@ def make_mail(
         mail[name.replace("_", "-")] = value
     mail.set_content(body)
     return mail.as_bytes()
+
+
+def make_bounce(message_id: str, recipient: str, *, has_original: bool = False) -> bytes:
+    """Google's word that a mail of ours reached nobody; has_original: the head of the mail comes with it."""
+    answered = f"In-Reply-To: <{message_id}>\n" if has_original else ""
+    original = f"--b\nContent-Type: message/rfc822\n\nMessage-ID: <{message_id}>\nSubject: Re: Export\n\n"
+    return f"""From: Mail Delivery Subsystem <mailer-daemon@googlemail.com>
+To: support@example.com
+Subject: Delivery Status Notification (Failure)
+Auto-Submitted: auto-replied
+Message-ID: <{uuid4().hex}@mx.example.net>
+{answered}References: <{message_id}>
+MIME-Version: 1.0
+Content-Type: multipart/report; report-type=delivery-status; boundary="b"
+
+--b
+Content-Type: text/plain
+
+Address not found
+--b
+Content-Type: message/delivery-status
+
+Reporting-MTA: dns; googlemail.com
+
+Final-Recipient: rfc822; {recipient}
+Action: failed
+Status: 5.1.1
+
+{original if has_original else ""}--b--
+""".replace("\n", "\r\n").encode()
+
+
+def read_account(gmail: Gmail) -> GmailAccount:
+    account = read_settings({"APP_SECRET": "for-tests", **gmail.environment}).gmail_account
+    assert account is not None
+    return account
 
 
 @dataclass
@@ -86,3 +127,15 @@ class MailDesk:
 
     async def sql(self, statement: str, *values: Any) -> Any:
         return await self.conn.fetchval(statement, *values)
+
+
+Kind = TypeVar("Kind", bound=MailDesk)
+
+
+@asynccontextmanager
+async def open_mail_desk(kind: type[Kind], pool: Pool, conn: Connection, gmail: Gmail) -> AsyncIterator[Kind]:
+    """A desk that has read its mailbox: what was there before is not ours to answer."""
+    async with open_gmail(read_account(gmail), "Tidefern") as channel:
+        desk = kind(pool, conn, gmail, channel)
+        await desk.sync()
+        yield desk

@@ -152,18 +152,6 @@ async def test_a_turn_that_began_before_an_approval_is_begun_anew_with_it(pool: 
     assert await conn.fetchval("select pending from lanes where lane like 'web:%'") == 1
 
 
-async def test_where_the_agent_is_switched_off_a_person_is_called_and_nothing_is_said(
-    pool: Pool, conn: Connection
-) -> None:
-    await let_draft(conn, "off")
-    reference = await submit(conn, "Hello there")
-    await make_runner(pool, ScriptedModel([reply_with(THANKS)])).run(await claim_one(pool))
-    assert await list_replies(conn, reference) == []
-    row = await conn.fetchrow("select handler, escalation_reason, t.status from conversations join tickets t on true")
-    assert row
-    assert tuple(row) == ("human", "agent_off", "escalated")
-
-
 async def test_a_hand_over_needs_no_approval(pool: Pool, conn: Connection) -> None:
     await let_draft(conn)
     reference = await submit(conn, "I want to talk to a person")
@@ -192,7 +180,7 @@ async def test_a_category_is_proposed_for_auto_only_when_it_is_sure_that_hardly_
 
 
 async def decide_many(conn: Connection, *, approved: int, edited: int) -> None:
-    """Drafts that were decided about an hour ago."""
+    """Drafts that were decided about a second ago."""
     await conn.execute(
         """
         insert into drafts (conversation_id, channel, category, source, body, state, decided_by, decided_at, distance)

@@ -9,9 +9,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from app.settings import read_settings
 from channels.gmail import open_gmail
-from channels.google_oauth import GmailAccount
 from channels.mail.threads import make_message_id
 from db import handover
 from db.errors import RetryLater
@@ -20,20 +18,12 @@ from db.pool import Connection, Pool
 from tests.fakes import hand_over, reply_with
 from tests.stand_ins.gmail import Gmail
 from tests.stand_ins.gmail_journal import GmailFault, read_head
-from tests.worker.mail_desk import MailDesk, make_mail
-
-
-def read_account(gmail: Gmail) -> GmailAccount:
-    account = read_settings({"APP_SECRET": "for-tests", **gmail.environment}).gmail_account
-    assert account is not None
-    return account
+from tests.worker.mail_desk import MailDesk, make_bounce, make_mail, open_mail_desk, read_account
 
 
 @pytest.fixture
 async def desk(pool: Pool, conn: Connection, gmail: Gmail) -> AsyncIterator[MailDesk]:
-    async with open_gmail(read_account(gmail), "Tidefern") as channel:
-        desk = MailDesk(pool, conn, gmail, channel)
-        await desk.sync()  # what was there before is not ours to answer
+    async with open_mail_desk(MailDesk, pool, conn, gmail) as desk:
         yield desk
 
 
@@ -125,44 +115,10 @@ async def test_a_bounce_fails_the_message_it_is_about_and_calls_a_person(desk: M
     await desk.turn(reply_with("Here is how."))
     await desk.deliver()
     [answer] = desk.gmail.journal.sent
-    await desk.receive(bounce(answer.message_id or ""))
+    await desk.receive(make_bounce(answer.message_id or "", "ana@example.com", has_original=True))
     assert await desk.sql("select delivery from messages where direction = 'outbound'") == "failed"
     assert await desk.sql("select waits_for from waiting_customers") == "person"
     assert await desk.sql("select count(*) from message_queue") == 0
-
-
-def bounce(message_id: str) -> bytes:
-    return f"""From: Mail Delivery Subsystem <mailer-daemon@googlemail.com>
-To: support@example.com
-Subject: Delivery Status Notification (Failure)
-Auto-Submitted: auto-replied
-Message-ID: <{uuid4().hex}@mx.example.net>
-In-Reply-To: <{message_id}>
-References: <{message_id}>
-MIME-Version: 1.0
-Content-Type: multipart/report; report-type=delivery-status; boundary="b"
-
---b
-Content-Type: text/plain
-
-Address not found
---b
-Content-Type: message/delivery-status
-
-Reporting-MTA: dns; googlemail.com
-
-Final-Recipient: rfc822; ana@example.com
-Action: failed
-Status: 5.1.1
-
---b
-Content-Type: message/rfc822
-
-Message-ID: <{message_id}>
-Subject: Re: Export
-
---b--
-""".replace("\n", "\r\n").encode()
 
 
 async def test_what_a_person_types_in_gmail_silences_the_agent(desk: MailDesk) -> None:
@@ -464,9 +420,7 @@ async def test_a_bounce_about_somebody_it_was_passed_on_to_fails_nothing(desk: M
     await desk.turn(reply_with("Here is how."))
     await desk.deliver()
     [answer] = desk.gmail.journal.sent
-    await desk.receive(
-        bounce(answer.message_id or "").replace(b"rfc822; ana@example.com", b"rfc822; bob@elsewhere.example")
-    )
+    await desk.receive(make_bounce(answer.message_id or "", "bob@elsewhere.example", has_original=True))
     assert await desk.sql("select delivery from messages where direction = 'outbound'") == "sent"
 
 

@@ -109,7 +109,10 @@ async def test_when_the_money_of_the_day_is_spent_the_last_model_answers(
     talk = await conn.fetchrow("select id, customer_id from conversations")
     assert talk
     await conn.execute(
-        "insert into quotas (key, level, is_won) values (spend_day(now()) || $1, 7, true)",
+        """
+        insert into quotas (key, level, is_won)
+        select spend_day(now() + n * interval '1 day') || $1, 7, true from generate_series(0, 1) n
+        """,  # midnight may come before the next turn
         about.format(conversation=talk["id"], customer=talk["customer_id"]),
     )
     await write_again(conn, reference, "Are you there?")
@@ -280,9 +283,10 @@ async def test_what_was_set_aside_before_midnight_is_never_given_back_to_the_day
     lane = await claim_one(pool, lease=timedelta(0))
     with pytest.raises(ConnectionResetError):
         await make_runner(pool, ScriptedModel([die], name="dear"), prices=DEAR).run(lane)
+    day = await conn.fetchval("select spend_day(started_at) from turns")
     await conn.execute("update turns set started_at = started_at - interval '1 day'")
-    await conn.execute("update quotas set key = replace(key, spend_day(now()), spend_day(now() - interval '1 day'))")
-    await conn.execute("insert into quotas (key, level, is_won) values (spend_day(now()), 0.3, true)")
+    await conn.execute("update quotas set key = replace(key, $1, (select spend_day(started_at) from turns))", day)
+    await conn.execute("insert into quotas (key, level, is_won) values ($1, 0.3, true)", day)
     answer = ModelReply("dear", tuple(reply_with(THANKS)), usage=Usage(1000, 1000))
     await make_runner(pool, ScriptedModel([answer], name="dear"), prices=DEAR).run(await claim_one(pool))
     levels = await conn.fetch("select level from quotas where key like 'spend:____-__-__' order by key")

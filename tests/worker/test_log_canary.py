@@ -19,7 +19,6 @@ from agent.models.openai import OpenAIModel
 from agent.models.private import PrivateModel
 from agent.privacy import ALWAYS, CONTACTS
 from app.logs import configure_logging
-from channels.gmail import open_gmail
 from db.pool import Connection, Pool
 from tests.agent.samples import chat_reply, refuse, responses_reply
 from tests.app.desk import FORM, open_desk
@@ -28,8 +27,7 @@ from tests.fakes import claim_one, make_runner, reply_with, submit, write_on_a_c
 from tests.stand_ins.gmail import Gmail
 from tests.stand_ins.webhooks import INBOUND_PATH, make_inbound
 from tests.worker.chat_desk import open_chat_desk
-from tests.worker.mail_desk import MailDesk, make_mail
-from tests.worker.test_gmail import read_account
+from tests.worker.mail_desk import MailDesk, make_mail, open_mail_desk
 from worker.loop import Worker, WorkerSettings
 
 WORD = "Quixlebramble"
@@ -118,9 +116,7 @@ async def test_a_chat_and_its_answer_also_when_the_vendor_fails(
 
 @pytest.fixture
 async def desk(pool: Pool, conn: Connection, gmail: Gmail) -> AsyncIterator[MailDesk]:
-    async with open_gmail(read_account(gmail), "Tidefern") as channel:
-        desk = MailDesk(pool, conn, gmail, channel)
-        await desk.sync()
+    async with open_mail_desk(MailDesk, pool, conn, gmail) as desk:
         yield desk
 
 

@@ -4,79 +4,25 @@ import asyncio
 import random
 from collections.abc import AsyncIterator
 from datetime import timedelta
-from email import message_from_bytes, policy
-from email.message import EmailMessage
-from typing import Literal
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import pytest
 
 from agent.models.scripted import ScriptedModel
-from app.settings import read_settings
-from channels.gmail import Gmail as GmailChannel
-from channels.gmail import open_gmail
-from channels.mail.threads import make_message_id
 from db import audit, handover, notices, queue, webhooks
-from db.errors import RetryLater
 from db.people import Actor
 from db.pool import Connection, Pool, acquire
 from tests.app.people import add_person
 from tests.fakes import claim_now, claim_one, hand_over, make_runner, submit, write_again
 from tests.stand_ins.gmail import Gmail
-from tests.stand_ins.gmail_journal import GmailFault
-from tests.worker.mail_desk import MailDesk, make_mail
-from worker.completer import Completer
-from worker.jobs.notify import Digest, MailTeam, Notify
-
-BASE = "https://desk.example.com"
-
-
-class TellingDesk(MailDesk):
-    """A desk whose team is told by the mailbox that its customers write to."""
-
-    async def notify(self) -> None:
-        await Notify(self.pool, Completer(self.pool), BASE).run(await self.claim("notify:"))
-
-    async def mail(self, channel: GmailChannel | None = None, *, is_on: bool = True) -> None:
-        """One try; whatever puts it off, it is due again."""
-        lane = await self.claim("mail:")
-        try:
-            await MailTeam(self.pool, (channel or self.channel) if is_on else None, BASE).run(lane)
-        except RetryLater as error:
-            await queue.release_lane(self.conn, lane, pause=error.delay, failure=str(error), is_try=False)
-
-    async def list_told(self) -> list[EmailMessage]:
-        """The mails that went to the team, as it reads them."""
-        sent = [message_from_bytes(one.raw, policy=policy.default) for one in await self.gmail.list_sent()]
-        return [one for one in sent if isinstance(one, EmailMessage) and one["Auto-Submitted"] == "auto-generated"]
-
-    async def count(self, kind: str) -> int:
-        found: int = await self.sql("select count(*) from message_queue where kind = $1", kind)
-        return found
+from tests.worker.mail_desk import open_mail_desk
+from tests.worker.telling_desk import BASE, TellingDesk, escalate, find_talk
 
 
 @pytest.fixture
 async def desk(pool: Pool, conn: Connection, gmail: Gmail) -> AsyncIterator[TellingDesk]:
-    account = read_settings({"APP_SECRET": "for-tests", **gmail.environment}).gmail_account
-    assert account is not None
-    async with open_gmail(account, "Tidefern") as channel:
-        desk = TellingDesk(pool, conn, gmail, channel)
-        await desk.sync()
+    async with open_mail_desk(TellingDesk, pool, conn, gmail) as desk:
         yield desk
-
-
-async def escalate(
-    pool: Pool, conn: Connection, message: str = "I want a person", email: str = "ana@example.com"
-) -> str:
-    """A customer whom the agent handed to a person; the reference."""
-    reference = await submit(conn, message, email=email)
-    await make_runner(pool, ScriptedModel([hand_over()])).run(await claim_now(conn, "web:"))
-    return reference
-
-
-async def find_talk(conn: Connection, reference: str) -> UUID:
-    talk: UUID = await conn.fetchval("select conversation_id from tickets where reference = $1", reference)
-    return talk
 
 
 async def test_an_escalation_tells_everybody_of_the_team_by_one_mail(desk: TellingDesk) -> None:
@@ -215,6 +161,23 @@ async def test_without_a_mailbox_the_mail_is_skipped_and_the_notice_and_the_alar
     assert "Gmail is not set up" in await desk.sql("select detail from alarms where alarm = 'nobody_told'")
 
 
+async def test_who_is_not_told_for_a_quarter_of_an_hour_is_an_alarm_before_every_way_is_given_up(
+    desk: TellingDesk,
+) -> None:
+    await add_person(desk.conn)
+    reference = await escalate(desk.pool, desk.conn)
+    told = "select detail from alarms where alarm = 'nobody_told' and needs_person"
+    for minutes, is_said in ((14, False), (16, True)):
+        await desk.sql("update notices set made_at = now() - $1 * interval '1 minute'", minutes)
+        assert ((reference in (await desk.sql(told) or "")), await desk.sql("select error from notices")) == (
+            is_said,
+            None,
+        )
+    await desk.notify()
+    await desk.mail()
+    assert await desk.sql(told) is None
+
+
 async def test_a_mail_that_google_refuses_is_a_dead_letter_and_an_alarm(desk: TellingDesk) -> None:
     await add_person(desk.conn)
     await escalate(desk.pool, desk.conn)
@@ -228,145 +191,6 @@ async def test_a_mail_that_google_refuses_is_a_dead_letter_and_an_alarm(desk: Te
     await desk.mail()
     assert len(await desk.list_told()) == 1
     assert await desk.sql("select count(*) from alarms where alarm in ('nobody_told', 'dead_letters')") == 0
-
-
-# Once ----------------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("fault", ["drop", "accept_500", "lose", "fail_503", "quota_429"])
-async def test_a_mail_whose_answer_was_lost_is_not_sent_again(desk: TellingDesk, fault: GmailFault) -> None:
-    await add_person(desk.conn)
-    await escalate(desk.pool, desk.conn)
-    await desk.notify()
-    desk.gmail.knobs.script["drafts.send"] = [fault]
-    for _ in range(3):
-        if await desk.count("team_mail"):
-            await desk.mail()
-    assert len(await desk.list_told()) == 1
-    assert await desk.sql("select state from team_mails") == "sent"
-
-
-@pytest.mark.parametrize("point", ["before", "after"])
-@pytest.mark.parametrize("call", ["drafts.create", "drafts.send"])
-async def test_a_worker_killed_while_it_tells_the_team_leaves_one_mail(
-    desk: TellingDesk, call: str, point: Literal["before", "after"]
-) -> None:
-    await add_person(desk.conn)
-    await escalate(desk.pool, desk.conn)
-    await desk.notify()
-    desk.gmail.knobs.held = call
-    desk.gmail.gate.close(point)
-    telling = asyncio.create_task(desk.mail())
-    await desk.gmail.gate.reached.wait()
-    telling.cancel()
-    await asyncio.wait([telling])
-    desk.gmail.gate.open(forget=True)
-    await desk.mail()
-    assert len(await desk.list_told()) == 1
-
-
-async def test_a_mail_nobody_can_find_again_is_left_in_doubt_and_not_sent_twice(desk: TellingDesk) -> None:
-    await add_person(desk.conn)
-    await escalate(desk.pool, desk.conn)
-    await desk.notify()
-    desk.gmail.knobs.script["drafts.send"] = ["drop"]
-    await desk.mail()
-    [sent] = await desk.gmail.list_sent()
-    await desk.gmail.delete_mail(sent.id)
-    await desk.mail()
-    assert await desk.count("team_mail") == 1
-    await desk.sql("update message_queue set created_at = now() - interval '2 hours'")
-    await desk.mail()
-    assert await desk.sql("select state from team_mails") == "unknown"
-    assert await desk.gmail.list_sent() == []
-
-
-# What comes back -----------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("labels", [("INBOX", "UNREAD", "SENT"), ("INBOX", "UNREAD")])
-async def test_a_mail_to_the_team_that_comes_back_to_the_mailbox_starts_nothing(
-    desk: TellingDesk, labels: tuple[str, ...]
-) -> None:
-    await add_person(desk.conn, desk.gmail.address)
-    await escalate(desk.pool, desk.conn)
-    await desk.notify()
-    await desk.mail()
-    [sent] = await desk.gmail.list_sent()
-    await desk.sync()
-    await desk.receive(sent.raw, labels=labels)
-    assert await desk.sql("select array_agg(distinct verdict) from mails") == ["own"]
-    assert await desk.count("inbound") == 0
-    assert await desk.sql("select count(*) from conversations where channel = 'gmail'") == 0
-
-
-async def tell_kim(desk: TellingDesk) -> str:
-    """The Message-ID of a mail she got."""
-    await add_person(desk.conn)
-    await escalate(desk.pool, desk.conn)
-    await desk.notify()
-    await desk.mail()
-    token = await desk.sql("select id from team_mails")
-    return f"<{make_message_id(UUID(str(token)), desk.gmail.address.rpartition('@')[2])}>"
-
-
-async def test_an_answer_of_the_team_to_such_a_mail_is_no_customers(desk: TellingDesk) -> None:
-    ours = await tell_kim(desk)
-    await desk.receive(make_mail("I am on it", sender="Kim <kim@example.com>", answers=ours))
-    assert await desk.sql("select verdict from mails where why = 'answers a mail to the team'") == "own"
-    assert await desk.count("inbound") == 0
-
-
-async def test_a_customer_to_whom_such_a_mail_was_passed_on_is_still_answered(desk: TellingDesk) -> None:
-    ours = await tell_kim(desk)
-    await desk.receive(make_mail("What is this?", sender="Ana <ana@example.org>", answers=ours))
-    assert await desk.count("inbound") == 1
-
-
-async def test_a_mail_to_the_team_that_bounces_is_seen_on_its_notice(desk: TellingDesk) -> None:
-    ours = (await tell_kim(desk)).strip("<>")
-    bounce = make_bounce(ours, "kim@example.com")
-    await desk.receive(bounce)
-    assert await desk.sql("select error from notices") == "it came back from kim@example.com"
-    assert await desk.count("inbound") == 0
-
-
-def make_bounce(message_id: str, recipient: str) -> bytes:
-    return f"""From: Mail Delivery Subsystem <mailer-daemon@googlemail.com>
-To: support@example.com
-Subject: Delivery Status Notification (Failure)
-Auto-Submitted: auto-replied
-Message-ID: <{uuid4().hex}@mx.example.net>
-References: <{message_id}>
-MIME-Version: 1.0
-Content-Type: multipart/report; report-type=delivery-status; boundary="b"
-
---b
-Content-Type: text/plain
-
-Address not found
---b
-Content-Type: message/delivery-status
-
-Reporting-MTA: dns; googlemail.com
-
-Final-Recipient: rfc822; {recipient}
-Action: failed
-Status: 5.1.1
-
---b--
-""".replace("\n", "\r\n").encode()
-
-
-async def test_a_name_on_several_lines_cannot_write_into_the_mail(desk: TellingDesk) -> None:
-    await add_person(desk.conn)
-    await escalate(desk.pool, desk.conn)
-    await desk.sql("update customers set name = E'Eve\\r\\nBcc: x@evil.example\\r\\n\\r\\nhello'")
-    await desk.notify()
-    await desk.mail()
-    [mail] = await desk.list_told()
-    assert mail["Bcc"] is None
-    assert "Eve Bcc: x@evil.example hello waits for a person" in mail.get_content()
 
 
 # Beside everything else ---------------------------------------------------------------------------------------------
@@ -414,54 +238,3 @@ async def test_telling_and_the_work_that_is_told_of_never_wait_for_each_other_in
     assert await conn.fetchval("select coalesce(sum(pending), 0) from lanes") == 0
     open_ones = "select count(*) from notices where seen_at is null group by conversation_id having count(*) > 1"
     assert await conn.fetch(open_ones) == []
-
-
-# The daily list ------------------------------------------------------------------------------------------------------
-
-
-async def digest(desk: TellingDesk) -> None:
-    """What the schedule queues each morning."""
-    await desk.sql("update schedules set next_run_at = now() - interval '1 minute' where name = 'digest'")
-    await queue.add_scheduled(desk.conn)
-    await Digest(desk.pool, Completer(desk.pool)).run(await desk.claim("job:digest"))
-
-
-async def test_managers_and_admins_get_the_list_of_who_waits_as_the_inbox_has_it(desk: TellingDesk) -> None:
-    for email, role in (("kim", "agent"), ("lee", "manager"), ("max", "admin")):
-        insert = "insert into people (email, name, role, password_hash) values ($1, $1, $2, '')"
-        await desk.conn.execute(insert, f"{email}@example.com", role)
-    references = [await escalate(desk.pool, desk.conn, "Private words", f"c{n}@example.com") for n in range(3)]
-    hours = zip(references, (3, -1, 2), strict=True)
-    for reference, hour in hours:
-        await desk.conn.execute(
-            "update tickets set person_due_at = now() + $2 where reference = $1", reference, timedelta(hours=hour)
-        )
-    await desk.conn.execute("update conversations set waiting_since = now() - interval '1 day'")
-    await digest(desk)
-    await desk.mail()
-    [mail] = await desk.list_told()
-    assert mail["To"] == "lee@example.com, max@example.com"
-    text = mail.get_content()
-    counted = await desk.conn.fetchrow("select count(*) as n, count(*) filter (where is_overdue) as late from inbox")
-    assert counted is not None
-    assert mail["Subject"] == f"{counted['n']} customers are waiting, {counted['late']} overdue"
-    places = [text.index(reference) for reference in (references[1], references[2], references[0])]
-    assert places == sorted(places)
-    assert text.count(f"{BASE}/conversations/") == 3
-    assert "Private words" not in text
-
-
-async def test_where_nobody_waits_no_list_is_sent(desk: TellingDesk) -> None:
-    await add_person(desk.conn, role="admin")
-    await digest(desk)
-    assert await desk.count("team_mail") == 0
-
-
-async def test_the_list_comes_at_its_hour_also_after_a_morning_on_which_it_was_late(conn: Connection) -> None:
-    hour = "select to_char(next_run_at at time zone 'UTC', 'HH24:MI:SS') from schedules where name = 'digest'"
-    assert await conn.fetchval(hour) == "07:00:00"
-    await conn.execute("update schedules set next_run_at = next_run_at - interval '40 days' where name = 'digest'")
-    assert "digest" in await queue.add_scheduled(conn)
-    assert await conn.fetchval(hour) == "07:00:00"
-    ahead = "select next_run_at > now() and next_run_at <= now() + every from schedules where name = 'digest'"
-    assert await conn.fetchval(ahead)

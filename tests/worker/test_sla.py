@@ -24,7 +24,7 @@ async def test_once_a_minute_a_worker_records_and_warns(pool: Pool, conn: Connec
         """
     )
     await queue.add_scheduled(conn)
-    lanes = await queue.claim_lanes(conn, worker="w", lanes=9, messages=20, lease=timedelta(minutes=1))
+    lanes = await queue.claim_lanes(conn, worker="w", lanes=99, messages=20, lease=timedelta(minutes=1))
     [mine] = [lane for lane in lanes if [job.kind for job in lane.jobs] == ["promises"]]
     await Promises(pool, Completer(pool)).run(mine)
     found = await conn.fetch("select first_response_breached_at, warned_at from tickets order by id")

@@ -124,7 +124,13 @@ async def test_what_can_be_taken_back_is_not_shown_to_the_customer_before_its_ti
 ) -> None:
     reference = await escalate(pool, conn)
     await answer(pool, reference, "Here you are.", ANA, None, hold=HOLD)
-    held = await conn.fetchval("select run_at > now() + interval '8 seconds' from lanes where lane like 'out:%'")
+    held = await conn.fetchval(
+        """
+        select l.run_at >= m.held_until and m.held_until >= m.sent_at + $1::interval
+          from lanes l, messages m where l.lane like 'out:%' and m.author = 'person'
+        """,
+        HOLD,
+    )
     shown = [one.author for one in await tickets.list_ticket_messages(conn, reference)]
     assert (held, "person" in shown) == (True, False)
     assert await conn.fetchval("select waits_for from waiting_customers") == "delivery"

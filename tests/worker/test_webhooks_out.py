@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
+import httpcore2
 import pytest
 
 from agent.models.scripted import ScriptedModel
@@ -216,6 +217,16 @@ async def test_what_waits_for_one_that_was_removed_is_dropped(desk: Told) -> Non
     assert (await desk.waiting(), desk.receiver.heard) == (0, [])
 
 
+async def test_whom_only_a_webhook_would_have_told_of_is_an_alarm_once_it_is_switched_off(desk: Told) -> None:
+    await desk.escalate()
+    await desk.notify()
+    await desk.sql("update webhooks set is_on = false")
+    assert await desk.post() is None
+    await desk.sql("update notices set made_at = now() - interval '16 minutes'")
+    assert (await desk.waiting(), desk.receiver.heard) == (0, [])
+    assert await desk.sql("select count(*) from alarms where alarm = 'nobody_told' and needs_person") == 1
+
+
 async def test_a_worker_whose_lease_was_lost_settles_nothing(desk: Told) -> None:
     await desk.escalate()
     await desk.notify()
@@ -255,16 +266,31 @@ async def test_a_name_that_leads_inside_is_told_nothing(address: str) -> None:
         await Teller(resolve=resolve).tell(Word("1", "https://hooks.example.com/x", SECRET, b"{}"))
 
 
-async def test_what_was_looked_at_is_what_is_connected_to() -> None:
-    asked: list[str] = []
+class Wire(httpcore2.AsyncNetworkBackend):
+    """The network of a machine whose cable is out: says only where somebody wanted to go."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    async def connect_tcp(self, host: str, *_: Any, **__: Any) -> httpcore2.AsyncNetworkStream:
+        self.asked.append(host)
+        raise httpcore2.ConnectError("the cable is out")
+
+
+@pytest.mark.parametrize("answers", [("93.184.216.34", "127.0.0.1"), ("127.0.0.1", "93.184.216.34")])
+async def test_what_was_looked_at_is_what_is_connected_to(answers: tuple[str, str]) -> None:
+    """A name that leads elsewhere each time it is asked is asked once."""
+    left = list(answers)
 
     async def rebind(host: str, port: int) -> list[str]:
-        asked.append(host)
-        return ["93.184.216.34"] if len(asked) > 1 else ["127.0.0.1"]
+        return [left.pop(0)]
 
-    with pytest.raises(Unfetchable, match="no public address"):
-        await Teller(resolve=rebind).tell(Word("1", "https://hooks.example.com/x", SECRET, b"{}"))
-    assert asked == ["hooks.example.com"]
+    teller = Teller(resolve=rebind)
+    teller.network.network = wire = Wire()
+    with pytest.raises(Unfetchable):
+        await teller.tell(Word("1", "https://hooks.example.com/x", SECRET, b"{}"))
+    assert wire.asked == [address for address in answers[:1] if address == "93.184.216.34"]
+    assert left == [answers[1]]
 
 
 @pytest.mark.parametrize(

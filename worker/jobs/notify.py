@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
-from channels.base import Refused
+from channels.base import NotSent, Refused
 from channels.gmail import Gmail
 from channels.gmail_api import DraftGone
 from channels.mail.team import TeamMail
 from db import notices
 from db.errors import LeaseLost, PermanentFailure, RetryLater
-from db.notices import MailState, QueuedMail
+from db.notices import MailEnd, QueuedMail
 from db.pool import Pool, acquire
 from db.queue import ClaimedLane
 from worker.jobs.upkeep import Upkeep
@@ -66,17 +66,17 @@ class MailTeam:
             mail = await notices.find_mail(conn, mail_id)
         written = mail and await self.write(mail)
         if mail is None or mail.state == "sent":
-            await self.end(lane, mail_id, "sent")
+            await self.end(lane, mail_id, MailEnd("sent"))
         elif mail.draft_id is None and written is None:  # a try in doubt is seen to its end
-            await self.end(lane, mail_id, "skipped", error="there was no need any more", is_needless=True)
+            await self.end(lane, mail_id, MailEnd("skipped", "there was no need any more", is_needless=True))
         elif self.gmail is None:
-            await self.end(lane, mail_id, "skipped", error="Gmail is not set up")
+            await self.end(lane, mail_id, MailEnd("skipped", "Gmail is not set up"))
         else:
             await self.send(lane, self.gmail, written or self.lay_out(mail, "", ""))
 
     async def give_up(self, lane: ClaimedLane, error: str) -> None:
         """The dead letter tells the team, and so does the alarm where nobody was told otherwise."""
-        await self.end(lane, read_mail_id(lane), "unknown", error=error)
+        await self.end(lane, read_mail_id(lane), MailEnd("unknown", error))
 
     async def write(self, mail: QueuedMail) -> TeamMail | None:
         """None when there is nothing to say any more."""
@@ -98,45 +98,28 @@ class MailTeam:
         try:
             vendor_id = await gmail.send_to_team(mail, keep_draft)
         except Refused as error:
-            await self.end(lane, mail.token, "failed", error=str(error))
+            await self.end(lane, mail.token, MailEnd("failed", str(error)))
         except DraftGone:
             await self.doubt(lane, mail)
-        except LeaseLost:
-            raise
         except RetryLater as error:
             if lane.waited < PATIENCE:
                 raise RetryLater(str(error), delay=max(error.delay, PAUSE), waited=timedelta(0)) from error
-            await self.end(lane, mail.token, "failed", error=str(error))
-        except Exception as error:  # nobody knows whether it went: the next try finds its draft, or what was sent
-            if lane.waited < PATIENCE:
-                raise RetryLater(type(error).__name__, delay=PAUSE, waited=timedelta(0)) from error
-            await self.end(lane, mail.token, "unknown", error=type(error).__name__)
+            is_unsent = isinstance(error, NotSent)
+            await self.end(lane, mail.token, MailEnd("failed" if is_unsent else "unknown", str(error)))
         else:
             log.info("the team was told", extra={"mail": mail.token, "recipients": len(mail.to)})
-            await self.end(lane, mail.token, "sent", vendor_id=vendor_id)
+            await self.end(lane, mail.token, MailEnd("sent", vendor_id=vendor_id))
 
     async def doubt(self, lane: ClaimedLane, mail: TeamMail) -> None:
         """Its draft is gone and it is not yet seen among what was sent: never sent again blindly."""
         if lane.waited < DOUBT:
             raise RetryLater("not yet seen among what was sent", delay=PAUSE, waited=timedelta(0))
-        await self.end(lane, mail.token, "unknown", error="nobody can tell whether it was sent")
+        await self.end(lane, mail.token, MailEnd("unknown", "nobody can tell whether it was sent"))
 
-    async def end(
-        self,
-        lane: ClaimedLane,
-        mail_id: UUID,
-        state: MailState,
-        *,
-        vendor_id: str | None = None,
-        error: str | None = None,
-        is_needless: bool = False,
-    ) -> None:
+    async def end(self, lane: ClaimedLane, mail_id: UUID, end: MailEnd) -> None:
         async with acquire(self.pool) as conn:
-            kept = await notices.end_mail(
-                conn, lane, mail_id, state, vendor_id=vendor_id, error=error, is_needless=is_needless
-            )
-        if not kept:
-            raise LeaseLost(lane.lane)
+            if not await notices.end_mail(conn, lane, mail_id, end):
+                raise LeaseLost(lane.lane)
 
 
 def read_mail_id(lane: ClaimedLane) -> UUID:

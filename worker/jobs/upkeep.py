@@ -3,20 +3,21 @@
 import logging
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Protocol
 
 from agent import calibration, indexing
 from agent.embeddings import Embedder, EmbeddingUnavailable
-from db import attachments, channels, chats, drafts, queue
+from db import attachments, channels, chats, drafts, notices, people, queue, threads
 from db.errors import RetryLater
-from db.pool import Pool, acquire
+from db.pool import Connection, Pool, acquire
 from db.queue import ClaimedLane
 from worker.completer import Completer
 from worker.retry import retry_delay
 
 log = logging.getLogger(__name__)
 
-SWEEP_BATCH = 1000  # lanes
-FILES_BATCH = 100
+SWEEP_BATCH = 1000  # rows
+FILES_BATCH = 100  # each may be large
 REMIND_AHEAD = timedelta(hours=2)  # as the alarm window_closes
 
 
@@ -69,20 +70,34 @@ class Autonomy(Upkeep):
         await self.completer.finish(lane)
 
 
+class Forget(Protocol):
+    """Forgets at most `limit` rows and returns how many those were."""
+
+    async def __call__(self, conn: Connection, *, limit: int) -> int: ...
+
+
+SWEPT: tuple[tuple[Forget, int], ...] = (
+    (queue.sweep_queue, SWEEP_BATCH),
+    (attachments.drop_old_content, FILES_BATCH),
+    (notices.drop_old_mails, SWEEP_BATCH),
+    (notices.drop_old_notices, SWEEP_BATCH),
+    (people.drop_old_invitations, SWEEP_BATCH),
+    (threads.drop_old_presences, SWEEP_BATCH),
+)
+"""What is forgotten, so many rows in one commit; notices after their mails."""
+
+
 @dataclass(frozen=True, slots=True)
 class Sweep(Upkeep):
-    """Forgets what no longer matters: idle lanes, old quotas, silent workers, what is in old files."""
+    """Forgets what no longer matters."""
 
     async def run(self, lane: ClaimedLane) -> None:
         """Sweep batch by batch until nothing is left."""
-        removed = SWEEP_BATCH
-        while removed == SWEEP_BATCH:
-            async with acquire(self.pool) as conn:
-                removed = await queue.sweep_queue(conn, limit=SWEEP_BATCH)
-        dropped = FILES_BATCH
-        while dropped == FILES_BATCH:
-            async with acquire(self.pool) as conn:
-                dropped = await attachments.drop_old_content(conn, limit=FILES_BATCH)
+        for forget, batch in SWEPT:
+            forgotten = batch
+            while forgotten == batch:
+                async with acquire(self.pool) as conn:
+                    forgotten = await forget(conn, limit=batch)
         await self.completer.finish(lane)
 
 
