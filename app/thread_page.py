@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import get_args
 from uuid import UUID
@@ -83,8 +83,8 @@ class ThreadView:
 class Typed:
     """What somebody was typing when it could not be taken."""
 
-    text: str = ""
-    """For the customer."""
+    text: str | None = None
+    """For the customer; None: the form had no box for it, and what was there stays."""
     note: str = ""
     """For the team."""
     other: str = ""
@@ -173,7 +173,9 @@ def show_page(request: DeskRequest, view: ThreadView, typed: Typed | None = None
         "asked": say_asked(view.asked, is_there=draft is not None and draft.source == "asked"),
         "is_writing": view.asked is not None and view.asked.state == "open",
         "may_ask": may_ask(view),
-        "typed": typed or Typed(text=view.again or (draft.body if draft else "")),
+        "typed": replace(typed or Typed(), text=view.again or (draft.body if draft else ""))
+        if typed is None or typed.text is None
+        else typed,
         "own": own,
         "here": own if shown == SHOWN else f"{own}?shown={shown}",
         "me": me,

@@ -97,7 +97,8 @@ async def list_merges(conn: Connection, customer_id: UUID) -> list[Merge]:
                m.decided_by, m.decided_at, m.undone_by, m.undone_at, cardinality(m.conversations) as conversations,
                case when m.state = 'merged'
                     then array(select substr(one, strpos(one, ':') + 1) from unnest(m.identifiers) one order by one)
-                    else array(select i.value from customer_identifiers i where i.customer_id = u.id
+                    else array(select i.value || case i.proof when 'claimed' then '' else ' (proven)' end
+                                 from customer_identifiers i where i.customer_id = u.id
                                 order by i.kind, i.value) end as addresses
           from ((select * from customer_merges where kept_id = $1 order by id desc limit $2)
                 union all (select * from customer_merges where merged_id = $1 order by id desc limit $2)) m

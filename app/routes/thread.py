@@ -274,7 +274,7 @@ async def refuse(
     if not (fields.is_form and prefers_html(request)):
         raise problem
     text = fields.values.get("message")
-    kept = {box: text if isinstance(text, str) else ""}
+    kept = {box: text} if isinstance(text, str) else {}
     typed = Typed(**kept, notice=problem.detail or problem.title, errors=tuple(problem.errors))
     return show_page(request, await load_view(request), typed, status=problem.status)
 

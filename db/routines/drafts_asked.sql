@@ -25,6 +25,7 @@ comment on function is_forsaken(draft_requests) is 'Whether nobody will write it
 create or replace function open_draft_turn(in_lane text, in_token bigint, requests uuid[], in_newest bigint, in_prompt text) returns jsonb language plpgsql as $$
 declare asked draft_requests; talk conversations; running turns; fresh boolean := false; heard bigint;
 begin
+  perform from conversations where id in (select r.conversation_id from draft_requests r where r.id = any(requests)) for update;
   perform from lanes where lane = in_lane and token = in_token for update;
   if not found then return null; end if;
   select * into asked from draft_requests where id = any(requests) and state = 'open' for update;
@@ -72,6 +73,7 @@ begin
   perform from turns where lane = t->>'lane' and state = 'running' for update;
   if t->'last_step' <> 'null' then perform write_step((t->>'turn_id')::uuid, t->'last_step'); end if;  -- paid for, so kept whatever follows
   if asked.state <> 'open' or (verdict <> 'failed' and asked.said is distinct from count_said(talk)) then verdict := 'dropped'; end if;
+  if exists (select from drafts where conversation_id = talk.id and state = 'pending' and source <> 'correction') then verdict := 'dropped'; end if;  -- one that was taken back
   if verdict = 'written' then
     insert into drafts (conversation_id, channel, category, source, body, citations, kind, turn_id, note)
     values (talk.id, talk.channel, t->>'category', 'asked', t->>'body', t->'citations', t->>'kind', (t->>'turn_id')::uuid, t->>'note');

@@ -8,7 +8,7 @@ $$;
 comment on function said_with(messages) is 'All that a customer wrote in the burst of a message, as it was judged.';
 
 drop function if exists correct_ticket(text, text, text, text[]);  -- it did not know who
-create or replace function correct_ticket(in_reference text, in_category text, in_sentiment text, in_reasons text[], who jsonb) returns text language plpgsql as $$
+create or replace function correct_ticket(in_reference text, in_category text, in_sentiment text, in_reasons text[], who jsonb default null) returns text language plpgsql as $$
 declare ticket tickets; said messages; talk conversations;
 begin
   select * into ticket from tickets where reference = in_reference;

@@ -25,7 +25,7 @@ comment on function is_merged(uuid) is 'Whether a person has said that this cust
 
 create or replace function find_customer_by(other text) returns uuid language sql stable as $$
   select coalesce(
-    (select customer_id from customer_identifiers where kind in ('email', 'phone', 'whatsapp') and value in (other, lower(other)) limit 1),
+    (select customer_id from customer_identifiers where kind in ('email', 'phone', 'whatsapp') and value in (other, lower(other)) order by kind limit 1),
     (select c.customer_id from tickets t join conversations c on c.id = t.conversation_id where t.reference = upper(other)))
 $$;
 comment on function find_customer_by(text) is 'Whose this address or ticket reference is; null: nobody''s.';

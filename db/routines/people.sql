@@ -5,6 +5,18 @@ create or replace function route_of(in_category text) returns escalation_routes 
 $$;
 comment on function route_of(text) is 'Who sees to a category; the route of general where it has none of its own.';
 
+create or replace function free_reopened() returns trigger language plpgsql as $$
+begin
+  if exists (select from people where email = new.assignee and not is_active) then
+    new.assignee := null;
+    new.team := coalesce(new.team, 'support');
+  end if;
+  return new;
+end $$;
+comment on function free_reopened() is 'The trigger of a ticket that is opened again: whoever has left the team does not have it.';
+create or replace trigger ticket_is_reopened before update on tickets for each row
+  when (old.status = 'resolved' and new.status <> 'resolved' and new.assignee is not null) execute function free_reopened();
+
 create or replace function unanswered_since(talk conversations) returns timestamptz language sql as $$
   select coalesce(least(talk.waiting_since, (select max(created_at) from messages where conversation_id = talk.id and direction = 'inbound' and kind is null)),
                   clock_timestamp())
@@ -195,7 +207,7 @@ begin
   end if;
   return 'accepted';
 end $$;
-comment on function take_back(text, uuid, jsonb) is 'Whoever sent a reply thinks better of it before any of it is on its way. accepted, late (the vendor has it, or may have) or missing.';
+comment on function take_back(text, uuid, jsonb) is 'A person''s reply is taken back, by them or a colleague, before any of it is on its way. accepted, late (the vendor has it, or may have) or missing.';
 
 create or replace function person_named(who jsonb) returns text language sql immutable as $$
   select who->>'name' where who->>'kind' = 'person'

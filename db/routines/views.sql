@@ -90,7 +90,7 @@ select w.conversation_id, w.reference, w.channel, coalesce(u.name, queued.name) 
   left join lateral (select x.source as draft from drafts x where x.conversation_id = w.conversation_id and x.state = 'pending'
                       order by x.source = 'correction', x.created_at limit 1) d on true
  order by w.is_unseen desc, w.due_at nulls last, w.priority desc nulls last, c.sentiment nulls last, w.waiting_since;
-comment on view inbox is 'Everyone of waiting_customers as the page /inbox lists them, most urgent first: unseen, then by due time, priority and anger. words: what they wrote last. assignee: the person who has it. snoozed_until: the page shows them elsewhere until then. is_warned: little of the promised time is left. draft: a suggestion that nobody has decided about, as drafts.source.';
+comment on view inbox is 'Everyone of waiting_customers with what the page /inbox shows of them, most urgent first: unseen, then by due time, priority and anger; the page has those who wait for a person before those the agent has. words: what they wrote last. assignee: the person who has it. snoozed_until: the page shows them elsewhere until then. is_warned: little of the promised time is left. draft: a suggestion that nobody has decided about, as drafts.source.';
 
 create view unfinished as
 with left_open as (

@@ -59,7 +59,7 @@ async def test_a_proposal_moves_nothing_until_a_person_accepts_it(pool: Pool, co
     assert await list_owners(conn) == before
     [shown] = await merges.list_merges(conn, await find_owner(conn, by_mail))
     assert (shown.state, shown.addresses, shown.reason, shown.proposed_by) == (
-        "proposed", [CHAT], "Same order number", ANA.name,
+        "proposed", [f"{CHAT} (proven)"], "Same order number", ANA.name,
     )  # fmt: skip
     assert await merges.accept_merge(conn, by_mail, said, BEN) == "accepted"
     assert await list_owners(conn) != before

@@ -219,6 +219,9 @@ async def test_whoever_leaves_leaves_their_open_customers_to_the_team_and_no_rou
     assert [tuple(row) for row in routes] == [("billing", None, [lee.name])]
     noted = await conn.fetchval("select details from audit where action = 'deactivated'")
     assert noted == {"tickets": 2, "routes": await conn.fetchval("select count(*) from escalation_routes")}
+    # a ticket that was resolved says who had it, until it is opened again
+    again = "update tickets set status = 'escalated' where reference = 'TF-3' returning assignee"
+    assert await conn.fetchval(again) is None
 
 
 async def test_the_last_admin_who_may_not_leave_keeps_their_customers(conn: Connection) -> None:

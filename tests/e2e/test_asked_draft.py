@@ -1,5 +1,7 @@
 """A draft is asked for in a real browser and written by the real worker: edited, then sent by the person who asked."""
 
+import re
+
 import pytest
 from playwright.async_api import Browser, ViewportSize, expect
 
@@ -55,4 +57,7 @@ async def test_what_somebody_has_begun_to_write_stays_when_a_draft_is_asked_for_
         await expect(team.locator("#asked")).to_contain_text("The draft is in the box. If you had begun")
         assert await team.input_value("#message") == "Half a sent"
         await team.reload()
-        assert "password" in await team.input_value("#message")
+        await expect(team.locator("#message")).to_have_value(re.compile("password"))
+        await team.get_by_role("button", name="Put back what you had typed").click()
+        await expect(team.locator("#message")).to_have_value("Half a sent")
+        await expect(team.locator("#reply [name=draft]")).to_have_count(0)

@@ -34,6 +34,19 @@ async def test_what_is_typed_and_not_sent_outlives_every_other_button_and_a_relo
     await expect(team.locator("#message")).to_have_value("")
 
 
+async def test_what_is_typed_outlives_a_button_that_is_refused(browser: Browser, site: str, conn: Connection) -> None:
+    team = await log_in(browser, site, conn, "kim@example.com")
+    _, reference = await ask(browser, site)
+    await hand_over(conn, reference)
+    talk = await conn.fetchval("select id from conversations")
+    await team.goto(f"{site}/conversations/{talk}")
+    await team.fill("#message", "Half an answ")
+    await team.locator("#actions form[action$=snooze] [name=seen]").evaluate("field => { field.value = 0 }")
+    await team.get_by_role("button", name="Put aside").click()
+    await expect(team.get_by_role("alert")).to_contain_text("in the meantime")
+    await expect(team.locator("#message")).to_have_value("Half an answ")
+
+
 async def test_nobody_who_waits_is_put_away_by_one_key(browser: Browser, site: str, conn: Connection) -> None:
     team = await log_in(browser, site, conn, "kim@example.com")
     _, reference = await ask(browser, site)
