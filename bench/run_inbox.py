@@ -21,7 +21,7 @@ TEXTS = 50_000
 
 async def run(report: Report, *, quick: bool) -> None:
     """One web process on a full database; a quick run has a tenth of it, with as many who wait."""
-    size, count = (TENTH, 25) if quick else (FULL, 100)
+    size, count = (TENTH, 25) if quick else (FULL, 60)
     texts = cut_texts(TEXTS, report.seed)
     port = find_free_port()
     async with fresh_database() as url:
